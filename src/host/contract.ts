@@ -1,0 +1,113 @@
+// What a driver and a host say to each other. A host is all the machines of one process; production (shell/driver.ts)
+// and the simulator (sim/world.ts) drive the same hosts by this contract and nothing else:
+//
+//   one turn = receive or step, then perform the effects in order, then fill and send until the batch comes
+//   back empty, then arm one timer for deadline().
+import type { Endpoint } from '../endpoint.js'
+import type { ListedPeer } from '../membership/listed-peer.js'
+import type { TransferProgress, TransferResult } from '../transfer/report.js'
+import type { BlockIndex, Instant } from '../units.js'
+import type { Reason } from '../wire/layout.js'
+import type { Offer } from '../wire/message.js'
+import type { ReceiveBatch, SendBatch } from './batch.js'
+
+export interface Host {
+  /** Takes the datagrams of one wake-up, which all came at `now`. */
+  receive(batch: ReceiveBatch, now: Instant, effects: Effect[]): void
+  /** Takes one input. @param now never earlier than in any previous call */
+  step(input: Input, now: Instant, effects: Effect[]): void
+  /** Appends datagrams that are due, until none is or the batch is full. */
+  fill(batch: SendBatch, now: Instant): void
+  /** When the host next wants a `tick` (and then a `fill`); `NEVER` if it waits for inputs only. */
+  deadline(): Instant
+  /** Counters for people and tests: datagrams dropped by reason, sent, received, caps that were hit. */
+  counters(): Readonly<Record<string, number>>
+}
+
+/** Facts from outside the protocol: time passed, I/O ended, the operator spoke. */
+export type Input =
+  | { readonly kind: 'tick' }
+  /** Leave politely, then report `stopped`. */
+  | { readonly kind: 'stop' }
+  /** `data` undefined: the block can't be read or no longer matches its hash; `why` says which, for people. */
+  | {
+      readonly kind: 'block-read'
+      readonly file: FileKey
+      readonly block: BlockIndex
+      readonly data: Uint8Array | undefined
+      readonly why?: string
+    }
+  | { readonly kind: 'block-hashed'; readonly block: BlockIndex; readonly hash: Uint8Array }
+  /** `error` undefined: the octets are in the file. */
+  | { readonly kind: 'block-written'; readonly block: BlockIndex; readonly error: string | undefined }
+  | { readonly kind: 'target-ready'; readonly error: string | undefined }
+  | { readonly kind: 'target-finished'; readonly error: string | undefined }
+
+/** Which of the process's own offers, by its place in the list given at the start. */
+export type FileKey = number
+
+/** Orders to the driver, performed in order. Each but `report` and `stopped` comes back as an input. */
+export type Effect =
+  /** Answer: `block-read`. The block is checked against the file's own tree before it comes back. */
+  | { readonly kind: 'read-block'; readonly file: FileKey; readonly block: BlockIndex }
+  /** Make `NAME.part` with room for `size` octets. Answer: `target-ready`. */
+  | { readonly kind: 'prepare-target'; readonly size: number }
+  /** SHA-256 leaf hash (content/tree.ts) of `data`. Answer: `block-hashed`. */
+  | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
+  /** `data` stays unchanged until `block-written` answers. */
+  | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }
+  /** Flush, rename into place. Answer: `target-finished`. */
+  | { readonly kind: 'finish-target' }
+  | { readonly kind: 'report'; readonly event: HostEvent }
+  /** The host is done: its last datagrams are filled, the socket may close once they are sent. */
+  | { readonly kind: 'stopped'; readonly why: StopReason }
+
+export type StopReason =
+  /** The operator's `stop`. */
+  | 'asked'
+  | 'ttl-ended'
+  | 'manager-closed'
+  /** The manager's heartbeats stopped. */
+  | 'manager-silent'
+  /** No manager answered at the start. */
+  | 'no-manager'
+  /** Another process registered from our endpoint. */
+  | 'replaced'
+  /** The manager refused us; the report before it says why. */
+  | 'refused'
+  /** A collector with `once` has its result. */
+  | 'collected'
+
+/** What a host tells its owner. Plain data; times in milliseconds, sizes in octets. */
+export type HostEvent =
+  /** The list changed (manager: its own; peer: the copy it holds). */
+  | {
+      readonly kind: 'list'
+      readonly version: number
+      readonly peers: readonly ListedPeer[]
+      readonly joined: readonly ListedPeer[]
+      readonly left: readonly { readonly peer: ListedPeer; readonly reason: Reason }[]
+    }
+  | { readonly kind: 'registered'; readonly peer: number; readonly manager: Endpoint; readonly again: boolean }
+  /** The manager refused a registration; `code` is a wire ERROR_CODE. */
+  | { readonly kind: 'refused'; readonly code: number }
+  /** A collector chose what to fetch: `why` is one of 'own file', 'most peers', 'only offer'. */
+  | {
+      readonly kind: 'chosen'
+      readonly offer: Offer
+      readonly why: string
+      readonly otherRoots: number
+      readonly sources: readonly Endpoint[]
+    }
+  /** A collector finds no offer of its name yet. */
+  | { readonly kind: 'waiting'; readonly name: string }
+  | { readonly kind: 'progress'; readonly progress: TransferProgress }
+  | { readonly kind: 'result'; readonly result: TransferResult }
+  /** One of our own files can't be served any more. */
+  | { readonly kind: 'offer-lost'; readonly file: FileKey; readonly why: string }
+  /** Something worth one line in a trace: name as `area:what`. */
+  | {
+      readonly kind: 'trace'
+      readonly name: string
+      readonly fields: Readonly<Record<string, string | number | boolean>>
+    }
