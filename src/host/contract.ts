@@ -7,9 +7,9 @@ import type { Endpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
 import type { TransferProgress, TransferResult } from '../transfer/report.js'
 import type { BlockIndex, Instant } from '../units.js'
+import type { ReceiveBatch, SendBatch } from '../wire/batch.js'
 import type { Reason } from '../wire/layout.js'
 import type { Offer } from '../wire/message.js'
-import type { ReceiveBatch, SendBatch } from './batch.js'
 
 export interface Host {
   /** Takes the datagrams of one wake-up, which all came at `now`. */

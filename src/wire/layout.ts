@@ -62,6 +62,8 @@ export const HOLD_AT = 20 // u16: time since that PULL came, in units of HOLD_UN
 export const BULK_HEADER_BYTES = 22
 export const HOLD_UNIT_MICROS = 16
 export const HOLD_MAX = 0xffff
+/** ECHO is the prefix and nothing else. */
+export const ECHO_BYTES = 22
 
 // CHUNK, after the bulk prefix.
 export const CHUNK_BLOCK_AT = 22 // u32
@@ -86,6 +88,9 @@ export const REGISTER_OFFER_COUNT_AT = 38
 export const REGISTER_OFFERS_AT = 39
 // An offer: u64 size, 32 octets of root, u8 length of the name, the name in UTF-8.
 export const OFFER_FIXED_BYTES = 41
+export const OFFER_NAME_BYTES_AT = 40
+/** The longest REGISTER: what it offers must fit one LIST page beside an IPv6 address. */
+export const REGISTER_BYTES_MAX = 1_167
 // REGISTERED
 export const REGISTERED_EPOCH_AT = 14 // u64: the manager's own random session
 export const REGISTERED_PEER_AT = 22 // u32: peer id
@@ -109,6 +114,10 @@ export const LIST_ENTRIES_AT = 35
 // 4 or 16 octets of address, u16 port, u32 ms of TTL left (0 = no TTL), u8 count of offers, the offers.
 export const ENTRY = { PRESENT: 0, LEFT: 1 } as const
 export const ENTRY_LEFT_BYTES = 6
+export const ENTRY_FAMILY_AT = 13
+export const FAMILY = { IPV4: 4, IPV6: 6 } as const
+export const IPV4_BYTES = 4
+export const IPV6_BYTES = 16
 /** A PRESENT entry with an IPv4 address and no offers. */
 export const ENTRY_PRESENT_FIXED_BYTES = 25
 // LIST_ACK
@@ -140,6 +149,7 @@ export const PULL_BLOCK_COUNT_AT = 82 // u8
 export const PULL_WANTS_AT = 83
 export const PULL_PAGE_BYTES = 5 // u8 height, u32 index
 export const PULL_RANGE_BYTES = 6 // u32 first block, u16 count of blocks: every chunk of them
+export const PULL_BITMAP_BYTES = 8
 export const PULL_BLOCK_BYTES = 12 // u32 block, 8 octets of bitmap: chunk c is bit 7 - c % 8 of octet c / 8
 
 /** Why a peer left the list, and what a GOODBYE says. */
@@ -185,6 +195,8 @@ export const CHUNKS_MAX = 64
 export const TREE_PAGE_HASHES_MAX = 32
 /** log2 of TREE_PAGE_HASHES_MAX: heights at which pages start are multiples of it. */
 export const TREE_PAGE_HEIGHTS = 5
+/** Height of the top node over BLOCKS_MAX leaves. */
+export const TREE_HEIGHT_MAX = 24
 /** Blocks in the largest file: 2^24 blocks are 1 TiB. */
 export const BLOCKS_MAX = 16_777_216
 export const FILE_BYTES_MAX = BLOCKS_MAX * BLOCK_BYTES
