@@ -1,0 +1,196 @@
+// The library: a manager or a peer in this process. No event comes before the promise of its node is fulfilled.
+
+import { resolve } from 'node:path'
+import type { Endpoint } from './endpoint.js'
+import { UsageError } from './errors.js'
+import type { HostEvent, StopReason } from './host/contract.js'
+import { ManagerHost } from './host/manager-host.js'
+import { PeerHost } from './host/peer-host.js'
+import { offersFit } from './membership/offers.js'
+import { now } from './shell/clock.js'
+import { Driver, type DriverOptions } from './shell/driver.js'
+import { systemDigests, systemRandom } from './shell/entropy.js'
+import { listenFor, resolveEndpoint, resolveHost } from './shell/names.js'
+import { openShared, type SharedFile } from './shell/shared-file.js'
+import { openDgramSocket } from './shell/sockets/dgram.js'
+import { Target } from './shell/target.js'
+import type { Instant } from './units.js'
+import { OFFERS_MAX, TTL_MAX_SECONDS } from './wire/layout.js'
+
+export { type Endpoint, endpointKey } from './endpoint.js'
+export { FileError, InvariantError, PortError, UsageError } from './errors.js'
+export type { HostEvent, StopReason } from './host/contract.js'
+export type { ListedPeer } from './membership/listed-peer.js'
+export type * from './transfer/report.js'
+export type { Instant } from './units.js'
+export { ERROR_CODE, REASON } from './wire/layout.js'
+export type { Offer } from './wire/message.js'
+
+const MANAGER_LISTEN = '127.0.0.1'
+const MANAGER_PORT = 5000
+const MANAGER = `${MANAGER_LISTEN}:${MANAGER_PORT}`
+
+interface NodeOptions {
+  readonly onEvent?: (event: HostEvent) => void
+  /** Aborting is the same as `stop`. */
+  readonly signal?: AbortSignal
+}
+
+export interface ManagerOptions extends NodeOptions {
+  /** Address or name of an interface of this host. Loopback by default: the swarm is open to whoever reaches it. */
+  readonly listen?: string
+  /** 5000 by default; 0: any free one. */
+  readonly port?: number
+}
+
+export interface PeerOptions extends NodeOptions {
+  /** `HOST:PORT`, 127.0.0.1:5000 by default. */
+  readonly manager?: string
+  /** 0: any free one. */
+  readonly port: number
+  /** By default loopback where the manager is there, otherwise every interface. */
+  readonly listen?: string
+  /** Seconds; 0 or undefined: until the manager closes. */
+  readonly ttl?: number
+  /** Paths of the files to offer. */
+  readonly share?: readonly string[]
+  /** Fetches the file of that name to the path `out`; with `once` the peer leaves when it has it. */
+  readonly collect?: { readonly name: string; readonly out: string; readonly once?: boolean }
+  /** Bits a second that may be uploaded; undefined: as fast as the paths carry. */
+  readonly limit?: number
+  /** Waits for a manager for as long as it takes. */
+  readonly wait?: boolean
+}
+
+/** A manager or peer that runs in this process. Disposing of it is the same as `stop`. */
+export interface Node extends AsyncDisposable {
+  readonly local: Endpoint
+  /** Octets that the system granted the socket. */
+  readonly receiveBuffer: number
+  /** Fulfilled when the node has left and closed everything; never rejected. */
+  readonly done: Promise<StopReason>
+  /** The clock of the instants in events. */
+  now(): Instant
+  /** Leaves politely. */
+  stop(): Promise<StopReason>
+  counters(): Record<string, number>
+}
+
+/** @throws UsageError; PortError where the port can't be had */
+export async function createManager(options: ManagerOptions = {}): Promise<Node> {
+  const port = checkPort(options.port ?? MANAGER_PORT)
+  return startNode(options, {
+    address: await resolveHost(options.listen ?? MANAGER_LISTEN),
+    port,
+    disk: { digests: systemDigests },
+    makeHost: () => new ManagerHost({ random: systemRandom(), digests: systemDigests }),
+  })
+}
+
+/** @throws UsageError; FileError where a shared file can't be read or the target not be made; PortError where the port can't be had */
+export async function createPeer(options: PeerOptions): Promise<Node> {
+  const port = checkPort(options.port)
+  const ttl = checkTtl(options.ttl ?? 0)
+  const uploadLimit = options.limit === undefined ? undefined : kilobits(options.limit)
+  const manager = await resolveEndpoint(options.manager ?? MANAGER)
+  const address = options.listen === undefined ? listenFor(manager.address) : await resolveHost(options.listen)
+  if (address.includes(':') !== manager.address.includes(':')) {
+    throw new UsageError(`can't reach the manager at ${manager.address} from ${address}: one is IPv4, the other IPv6`)
+  }
+  const target = options.collect && (await targetOf(options.collect.out, options.share ?? []))
+  const files = await openAll(options.share ?? [])
+  try {
+    if (!offersFit(files.map(file => file.offer))) {
+      throw new UsageError(`${files.length} files with such long names don't fit into one registration`)
+    }
+    return await startNode(options, {
+      address,
+      port,
+      disk: { digests: systemDigests, files, target },
+      makeHost: (socket, start) =>
+        new PeerHost(
+          {
+            manager,
+            ttl,
+            files: files.map(({ offer, tree }) => ({ offer, tree })),
+            ...(options.collect && { collect: collectOf(options.collect, files) }),
+            ...(uploadLimit !== undefined && { uploadLimit }),
+            receiveBuffer: socket.receiveBuffer,
+            wait: options.wait ?? false,
+            random: systemRandom(),
+            digests: systemDigests,
+          },
+          start,
+        ),
+    })
+  } catch (error) {
+    await closeAll(files)
+    throw error
+  }
+}
+
+async function startNode(
+  { onEvent, signal }: NodeOptions,
+  parts: Pick<DriverOptions, 'address' | 'port' | 'makeHost' | 'disk'>,
+): Promise<Node> {
+  const driver = await Driver.open({ ...parts, openSocket: openDgramSocket, onEvent })
+  const stop = () => driver.stop()
+  if (signal?.aborted) stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  void driver.done.then(() => signal?.removeEventListener('abort', stop))
+  return {
+    local: driver.local,
+    receiveBuffer: driver.receiveBuffer,
+    done: driver.done,
+    now,
+    stop,
+    counters: () => driver.counters(),
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  }
+}
+
+async function targetOf(out: string, shared: readonly string[]): Promise<Target> {
+  if (shared.some(path => resolve(path) === resolve(out))) {
+    throw new UsageError(`${out} is a shared file: collect to another path`)
+  }
+  return Target.at(out)
+}
+
+/** One after the other: hashing keeps a core busy as it is. */
+async function openAll(paths: readonly string[]): Promise<SharedFile[]> {
+  if (paths.length > OFFERS_MAX)
+    throw new UsageError(`${paths.length} files are too many: a peer offers ${OFFERS_MAX} at most`)
+  const files: SharedFile[] = []
+  try {
+    for (const path of paths) files.push(await openShared(path, systemDigests))
+    return files
+  } catch (error) {
+    await closeAll(files)
+    throw error
+  }
+}
+
+async function closeAll(files: readonly SharedFile[]): Promise<void> {
+  for (const file of files) await file.close()
+}
+
+function collectOf({ name, once }: NonNullable<PeerOptions['collect']>, files: readonly SharedFile[]) {
+  const own = files.findIndex(file => file.offer.name === name)
+  return { name, once: once ?? false, ownFile: own === -1 ? undefined : own }
+}
+
+function checkPort(port: number): number {
+  if (Number.isInteger(port) && port >= 0 && port <= 0xffff) return port
+  throw new UsageError(`${port} is not a port: a whole number from 1 to 65535`)
+}
+
+function checkTtl(seconds: number): number {
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= TTL_MAX_SECONDS) return seconds
+  throw new UsageError(`${seconds} is not a TTL: a whole number of seconds up to ${TTL_MAX_SECONDS}`)
+}
+
+/** At least 1, the least that a PULL can ask for. */
+function kilobits(bitsPerSecond: number): number {
+  if (bitsPerSecond > 0) return Math.max(1, Math.floor(bitsPerSecond / 1000))
+  throw new UsageError(`${bitsPerSecond} is not a limit: bits a second above 0`)
+}

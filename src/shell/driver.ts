@@ -1,0 +1,149 @@
+// Joins one host to one socket, the files and the clock, as host/contract.ts says: a turn is one batch or one input, all
+// its effects in order, everything that is due to be sent, and the alarm set anew. Turns never nest: what comes up during one
+// (the result of a hash, a `stop` from a listener) waits for its end. An error of our own ends the process: it isn't caught here.
+import type { Endpoint } from '../endpoint.js'
+import { assert } from '../errors.js'
+import type { Effect, Host, HostEvent, Input, StopReason } from '../host/contract.js'
+import type { Instant } from '../units.js'
+import { type ReceiveBatch, SendBatch } from '../wire/batch.js'
+import { Alarm } from './alarm.js'
+import { now } from './clock.js'
+import { Disk, type DiskOptions } from './disk.js'
+import { SendRate } from './send-rate.js'
+import type { OpenSocket, Socket } from './sockets/socket.js'
+
+/** About 90 KB at usual datagram sizes: enough for one system call, little enough to stay in the cache. */
+const SEND_BATCH_DATAGRAMS = 64
+
+export interface DriverOptions {
+  readonly openSocket: OpenSocket
+  readonly address: string
+  readonly port: number
+  /** Makes the host once the socket stands: a host may want to know what was granted. */
+  readonly makeHost: (socket: Socket, now: Instant) => Host
+  readonly disk: DiskOptions
+  readonly onEvent?: ((event: HostEvent) => void) | undefined
+}
+
+export class Driver {
+  readonly local: Endpoint
+  readonly receiveBuffer: number
+  /** Ends when the host has stopped, its last datagrams are sent and everything is closed. */
+  readonly done: Promise<StopReason>
+  readonly #options: DriverOptions
+  readonly #socket: Socket
+  readonly #host: Host
+  readonly #disk: Disk
+  readonly #batch = new SendBatch(SEND_BATCH_DATAGRAMS)
+  readonly #alarm = new Alarm(() => this.#take({ kind: 'tick' }))
+  readonly #rate = new SendRate()
+  readonly #inputs: Input[] = []
+  readonly #effects: Effect[] = []
+  #isInTurn = false
+  #isStopAsked = false
+  #stopped: StopReason | undefined
+  #end: (why: StopReason | Promise<StopReason>) => void = () => {}
+
+  /** Opens the socket and starts the host; its first turn comes after this has returned. @throws PortError */
+  static async open(options: DriverOptions): Promise<Driver> {
+    let driver: Driver | undefined
+    const { address, port } = options
+    const socket = await options.openSocket({ address, port, onReceive: batch => driver?.receive(batch) })
+    driver = new Driver(socket, options)
+    return driver
+  }
+
+  private constructor(socket: Socket, options: DriverOptions) {
+    const start = now()
+    this.local = socket.local
+    this.receiveBuffer = socket.receiveBuffer
+    this.done = new Promise(resolve => {
+      this.#end = resolve
+    })
+    this.#options = options
+    this.#socket = socket
+    this.#disk = new Disk(options.disk, input => this.#take(input))
+    this.#host = options.makeHost(socket, start)
+    this.#alarm.set(start, false)
+  }
+
+  /** Lets the host leave politely. */
+  stop(): Promise<StopReason> {
+    if (!this.#isStopAsked) {
+      this.#isStopAsked = true
+      this.#take({ kind: 'stop' })
+    }
+    return this.done
+  }
+
+  counters(): Record<string, number> {
+    return { ...this.#host.counters(), ...this.#socket.counters() }
+  }
+
+  receive(batch: ReceiveBatch): void {
+    if (this.#stopped !== undefined) return
+    assert(!this.#isInTurn, 'datagrams come between turns')
+    this.#isInTurn = true
+    const at = now()
+    this.#host.receive(batch, at, this.#effects)
+    this.#completeTurn(at)
+    this.#isInTurn = false
+    this.#takeInputs()
+  }
+
+  #take(input: Input): void {
+    this.#inputs.push(input)
+    if (!this.#isInTurn) this.#takeInputs()
+  }
+
+  #takeInputs(): void {
+    this.#isInTurn = true
+    // An index, not `shift`: turns may append.
+    for (let i = 0; i < this.#inputs.length && this.#stopped === undefined; i++) {
+      const at = now()
+      this.#host.step(this.#inputs[i]!, at, this.#effects)
+      this.#completeTurn(at)
+    }
+    this.#inputs.length = 0
+    this.#isInTurn = false
+  }
+
+  #completeTurn(at: Instant): void {
+    for (const effect of this.#effects) this.#perform(effect)
+    this.#effects.length = 0
+    this.#rate.add(this.#sendDue(at), at)
+    if (this.#stopped === undefined) this.#alarm.set(this.#host.deadline(), this.#rate.isFast)
+    else this.#end(this.#close(this.#stopped))
+  }
+
+  /** Sends what is due at `at`, not what becomes due meanwhile: so a turn ends. @returns octets */
+  #sendDue(at: Instant): number {
+    let bytes = 0
+    for (;;) {
+      this.#batch.clear()
+      this.#host.fill(this.#batch, at)
+      if (this.#batch.count === 0) return bytes
+      this.#socket.send(this.#batch)
+      bytes += bytesOf(this.#batch)
+    }
+  }
+
+  #perform(effect: Effect): void {
+    if (effect.kind === 'report') this.#options.onEvent?.(effect.event)
+    else if (effect.kind === 'stopped') this.#stopped = effect.why
+    else this.#disk.perform(effect)
+  }
+
+  async #close(why: StopReason): Promise<StopReason> {
+    this.#alarm.clear()
+    await this.#socket.close()
+    await this.#disk.close()
+    return why
+  }
+}
+
+function bytesOf(batch: SendBatch): number {
+  let bytes = 0
+  for (let slot = 0; slot < batch.count; slot++) bytes += batch.headLengths[slot]! + batch.payloadLengths[slot]!
+  return bytes
+}

@@ -1,0 +1,113 @@
+// A file that this process offers: read through once, then block by block, each checked.
+import { constants } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import type { Digests } from '../ambient.js'
+import { FileLayout } from '../content/layout.js'
+import { FullTree, leafHash } from '../content/tree.js'
+import { FileError } from '../errors.js'
+import type { BlockIndex } from '../units.js'
+import { BLOCK_BYTES, FILE_BYTES_MAX, HASH_BYTES } from '../wire/layout.js'
+import type { Offer } from '../wire/message.js'
+import { isName } from '../wire/name.js'
+import { faultWords, fileError } from './file-fault.js'
+
+/** Read at once when a file is hashed: large enough that the disk, not the call, sets the pace. */
+const READ_BYTES = 16 * BLOCK_BYTES
+
+/** A file that this process offers, read through once so that every block can be checked from then on. */
+export class SharedFile {
+  readonly offer: Offer
+  readonly tree: FullTree
+  readonly #handle: FileHandle
+  readonly #layout: FileLayout
+  readonly #digests: Digests
+
+  constructor(handle: FileHandle, name: string, tree: FullTree, digests: Digests) {
+    this.offer = { name, size: tree.size, root: tree.root }
+    this.tree = tree
+    this.#handle = handle
+    this.#layout = new FileLayout(tree.size)
+    this.#digests = digests
+  }
+
+  /** @returns the block's octets, or why there are none: the file changed, or the disk fails */
+  async readBlock(block: BlockIndex): Promise<Uint8Array | string> {
+    const data = new Uint8Array(this.#layout.blockBytes(block))
+    try {
+      const got = await readFully(this.#handle, data, this.#layout.blockStart(block))
+      const isSame = got === data.length && Buffer.compare(leafHash(this.#digests, data), this.tree.leaf(block)!) === 0
+      return isSame ? data : 'changed'
+    } catch (error) {
+      return `unreadable: ${faultWords(error)}`
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+}
+
+/**
+ * Opens a file and hashes it whole.
+ *
+ * @throws FileError where it is missing, no plain file, unreadable, too large, or changes meanwhile
+ */
+export async function openShared(path: string, digests: Digests): Promise<SharedFile> {
+  const name = basename(resolve(path))
+  if (!isName(name)) throw new FileError(`can't share ${JSON.stringify(path)}: its name can't be sent to others`)
+  const handle = await openPlainFile(path)
+  try {
+    const before = await handle.stat({ bigint: true })
+    if (before.size > FILE_BYTES_MAX) throw new FileError(`can't share ${path}: it is larger than 1 TiB`)
+    const size = Number(before.size)
+    const leaves = await hashBlocks(handle, size, digests)
+    const after = await handle.stat({ bigint: true })
+    if (leaves === undefined || after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
+      throw new FileError(`can't share ${path}: it changes while it is read`)
+    }
+    return new SharedFile(handle, name, new FullTree(digests, size, leaves), digests)
+  } catch (error) {
+    await handle.close()
+    throw error instanceof FileError ? error : fileError('read', path, error)
+  }
+}
+
+async function openPlainFile(path: string): Promise<FileHandle> {
+  try {
+    const found = await stat(path)
+    if (found.isDirectory()) throw new FileError(`can't share ${path}: it is a folder`)
+    // To open a pipe would wait for its other end.
+    if (!found.isFile()) throw new FileError(`can't share ${path}: it is not a plain file`)
+    return await open(path, constants.O_RDONLY)
+  } catch (error) {
+    throw error instanceof FileError ? error : fileError('read', path, error)
+  }
+}
+
+/** The leaf hashes of all blocks; undefined where the file ends before `size`. */
+async function hashBlocks(handle: FileHandle, size: number, digests: Digests): Promise<Uint8Array | undefined> {
+  const layout = new FileLayout(size)
+  const leaves = new Uint8Array(layout.blockCount * HASH_BYTES)
+  const buffer = new Uint8Array(Math.min(READ_BYTES, size))
+  for (let start = 0; start < size; start += READ_BYTES) {
+    const data = buffer.subarray(0, Math.min(READ_BYTES, size - start))
+    if ((await readFully(handle, data, start)) < data.length) return undefined
+    for (let at = 0; at < data.length; at += BLOCK_BYTES) {
+      const block = layout.blockAt(start + at)
+      leaves.set(leafHash(digests, data.subarray(at, at + layout.blockBytes(block))), block * HASH_BYTES)
+    }
+  }
+  return leaves
+}
+
+/** @returns how many octets came before the file's end: fewer than asked for where it is shorter */
+async function readFully(handle: FileHandle, into: Uint8Array, position: number): Promise<number> {
+  let got = 0
+  while (got < into.length) {
+    const { bytesRead } = await handle.read(into, got, into.length - got, position + got)
+    if (bytesRead === 0) return got
+    got += bytesRead
+  }
+  return got
+}

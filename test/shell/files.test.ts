@@ -1,0 +1,148 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { FullTree, leafHash } from '../../src/content/tree.js'
+import { FileError } from '../../src/errors.js'
+import { systemDigests as digests } from '../../src/shell/entropy.js'
+import { openShared } from '../../src/shell/shared-file.js'
+import { Target } from '../../src/shell/target.js'
+import { blockIndex } from '../../src/units.js'
+import { BLOCK_BYTES } from '../../src/wire/layout.js'
+
+const THREE_BLOCKS = Uint8Array.from({ length: 150_000 }, (_, i) => i % 251)
+/** More than is read at once. */
+const MANY_BLOCKS = Uint8Array.from({ length: 35 * BLOCK_BYTES + 1 }, (_, i) => (i * 7) % 253)
+
+t.test('a shared file is offered by its base name, its size and the root of its blocks', async t => {
+  const folder = t.testdir({ 'a file.bin': Buffer.from(THREE_BLOCKS) })
+  const file = await openShared(join(folder, 'a file.bin'), digests)
+  t.equal(file.offer.name, 'a file.bin')
+  t.equal(file.offer.size, 150_000)
+  // The root that spec/content.md states for this very file.
+  t.equal(Buffer.from(file.offer.root).toString('hex').slice(0, 16), '88b5a0217e80f6f2')
+  await file.close()
+})
+
+t.test('files of any size give their blocks back', async t => {
+  for (const data of [new Uint8Array(0), Uint8Array.of(9), THREE_BLOCKS, MANY_BLOCKS]) {
+    const path = join(t.testdir({ file: Buffer.from(data) }), 'file')
+    const file = await openShared(path, digests)
+    t.strictSame(file.offer.root, treeOf(data).root)
+    const blocks: Uint8Array[] = []
+    for (let b = 0; b * BLOCK_BYTES < data.length; b++) blocks.push((await file.readBlock(blockIndex(b))) as Uint8Array)
+    t.equal(Buffer.compare(Buffer.concat(blocks), data), 0)
+    await file.close()
+  }
+})
+
+t.test('a block that no longer matches is not given out; the others are', async t => {
+  const path = join(t.testdir({ file: Buffer.from(THREE_BLOCKS) }), 'file')
+  const file = await openShared(path, digests)
+  const changed = new Uint8Array(THREE_BLOCKS)
+  changed[BLOCK_BYTES]! ^= 1
+  writeFileSync(path, changed)
+  t.equal(await file.readBlock(blockIndex(1)), 'changed')
+  t.ok((await file.readBlock(blockIndex(0))) instanceof Uint8Array)
+  truncateSync(path, 10)
+  t.equal(await file.readBlock(blockIndex(0)), 'changed')
+  await file.close()
+  t.match(await file.readBlock(blockIndex(0)), /^unreadable: /)
+})
+
+t.test('a file that changes while it is read is refused', async t => {
+  for (const change of [(path: string) => appendFileSync(path, 'x'), (path: string) => truncateSync(path, 10)]) {
+    const path = join(t.testdir({ file: Buffer.from(MANY_BLOCKS) }), 'file')
+    let hashed = 0
+    const meddling = {
+      ...digests,
+      sha256: (...parts: readonly Uint8Array[]) => {
+        if (hashed++ === 0) change(path)
+        return digests.sha256(...parts)
+      },
+    }
+    await t.rejects(openShared(path, meddling), fault('it changes while it is read'))
+  }
+})
+
+t.test('what cannot be shared is refused in one line', async t => {
+  const folder = t.testdir({ folder: {} })
+  execFileSync('mkfifo', [join(folder, 'pipe')])
+  await t.rejects(openShared(join(folder, 'none'), digests), fault('none: no such file or folder'))
+  await t.rejects(openShared(join(folder, 'folder'), digests), fault('folder: it is a folder'))
+  await t.rejects(openShared(join(folder, 'pipe'), digests), fault('pipe: it is not a plain file'))
+  await t.rejects(openShared(join(folder, 'a\nb'), digests), fault("its name can't be sent to others"))
+  writeFileSync(join(folder, 'huge'), '')
+  truncateSync(join(folder, 'huge'), 2 ** 40 + 1)
+  await t.rejects(openShared(join(folder, 'huge'), digests), fault('huge: it is larger than 1 TiB'))
+})
+
+t.test('a target is written in any order beside its path, and takes its name at the end', async t => {
+  const out = join(t.testdir({}), 'out.bin')
+  const target = await Target.at(out)
+  t.notOk(existsSync(`${out}.part`))
+  await target.prepare(THREE_BLOCKS.length)
+  await Promise.all(
+    [2, 0, 1].map(b => target.writeBlock(blockIndex(b), THREE_BLOCKS.subarray(b * BLOCK_BYTES, (b + 1) * BLOCK_BYTES))),
+  )
+  t.ok(existsSync(`${out}.part`))
+  t.notOk(existsSync(out))
+  await target.finish()
+  t.notOk(existsSync(`${out}.part`))
+  t.equal(Buffer.compare(readFileSync(out), THREE_BLOCKS), 0)
+})
+
+t.test('an empty target is an empty file, and replaces what was there', async t => {
+  const out = join(t.testdir({ out: 'old', 'out.part': 'older' }), 'out')
+  const target = await Target.at(out)
+  await target.prepare(0)
+  await target.finish()
+  t.equal(readFileSync(out, 'utf8'), '')
+})
+
+t.test('an abandoned target keeps its .part and leaves the old file alone', async t => {
+  const out = join(t.testdir({ out: 'old' }), 'out')
+  const target = await Target.at(out)
+  await target.abandon()
+  await target.prepare(3)
+  await target.writeBlock(blockIndex(0), Buffer.from('new'))
+  await target.abandon()
+  await target.abandon()
+  t.equal(readFileSync(out, 'utf8'), 'old')
+  t.equal(readFileSync(`${out}.part`, 'utf8'), 'new')
+})
+
+t.test('a target that cannot be made is refused in one line', async t => {
+  const folder = t.testdir({ file: '', taken: {}, 'link-target': 'precious', 'folder.part': {} })
+  await t.rejects(Target.at(join(folder, 'none', 'out')), fault('no such file or folder'))
+  await t.rejects(Target.at(join(folder, 'file', 'out')), fault('not a folder'))
+  await t.rejects(Target.at(join(folder, 'taken')), fault('it is a folder'))
+  await t.rejects((await Target.at(join(folder, 'folder'))).prepare(1), fault('it is a folder'))
+  const target = await Target.at(join(folder, 'full'))
+  await t.rejects(target.prepare(2 ** 53 - 1), fault('the disk is full'))
+  await target.abandon()
+  symlinkSync('link-target', join(folder, 'out.part'))
+  await t.rejects((await Target.at(join(folder, 'out'))).prepare(1), fault('it is a symbolic link'))
+  t.equal(readFileSync(join(folder, 'link-target'), 'utf8'), 'precious')
+})
+
+t.test('a target whose name was taken by a folder meanwhile fails at the end', async t => {
+  const folder = t.testdir({ out: { inside: '' } })
+  const target = await Target.at(join(folder, 'other'))
+  await target.prepare(1)
+  execFileSync('mv', [join(folder, 'out'), join(folder, 'other')])
+  await t.rejects(target.finish(), fault("can't write"))
+  t.ok(existsSync(join(folder, 'other.part')))
+})
+
+function fault(text: string) {
+  return { name: 'FileError', constructor: FileError, message: new RegExp(`^[^\\n]*${text}`) }
+}
+
+function treeOf(data: Uint8Array): FullTree {
+  const leaves: Uint8Array[] = []
+  for (let at = 0; at < data.length; at += BLOCK_BYTES) {
+    leaves.push(leafHash(digests, data.subarray(at, at + BLOCK_BYTES)))
+  }
+  return new FullTree(digests, data.length, Buffer.concat(leaves))
+}
