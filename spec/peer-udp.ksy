@@ -287,7 +287,7 @@ types:
       - id: height
         type: u1
         valid:
-          max: 24
+          max: 25
       - id: index
         type: u4
   range_want:
@@ -341,7 +341,7 @@ types:
       - id: height
         type: u1
         valid:
-          max: 24
+          max: 25
       - id: index
         type: u4
       - id: count

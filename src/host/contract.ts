@@ -97,6 +97,7 @@ export type HostEvent =
       readonly offer: Offer
       readonly why: string
       readonly otherRoots: number
+      /** The peers that offer it; with 'own file' the collector's own copy is one more source. */
       readonly sources: readonly Endpoint[]
     }
   /** A collector finds no offer of its name yet. */

@@ -71,7 +71,7 @@ export const CHUNK_OFFSET_AT = 26 // u16: octets from the start of the block
 export const CHUNK_HEADER_BYTES = 28
 
 // TREE, after the bulk prefix.
-export const TREE_HEIGHT_AT = 22 // u8: height of the node whose descendants follow; leaves have height 0
+export const TREE_HEIGHT_AT = 22 // u8: height of the node whose descendants follow, up to TREE_HEIGHT_MAX; leaves have height 0
 export const TREE_INDEX_AT = 23 // u32: which node at that height, from 0
 export const TREE_COUNT_AT = 27 // u8: hashes that follow, 1 to TREE_PAGE_HASHES_MAX
 export const TREE_HEADER_BYTES = 28
@@ -195,8 +195,8 @@ export const CHUNKS_MAX = 64
 export const TREE_PAGE_HASHES_MAX = 32
 /** log2 of TREE_PAGE_HASHES_MAX: heights at which pages start are multiples of it. */
 export const TREE_PAGE_HEIGHTS = 5
-/** Height of the top node over BLOCKS_MAX leaves. */
-export const TREE_HEIGHT_MAX = 24
+/** Height of the top page of the largest file: the least multiple of TREE_PAGE_HEIGHTS that spans BLOCKS_MAX leaves. */
+export const TREE_HEIGHT_MAX = 25
 /** Blocks in the largest file: 2^24 blocks are 1 TiB. */
 export const BLOCKS_MAX = 16_777_216
 export const FILE_BYTES_MAX = BLOCKS_MAX * BLOCK_BYTES

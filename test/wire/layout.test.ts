@@ -92,7 +92,8 @@ t.test('sizes that follow from others do', async t => {
   t.equal(layout.CHUNKS_MAX, layout.PULL_BITMAP_BYTES * 8)
   t.equal(layout.CHUNK_BYTES_MAX, layout.DATAGRAM_BYTES_MAX - layout.CHUNK_HEADER_BYTES)
   t.equal(layout.FILE_BYTES_MAX, layout.BLOCKS_MAX * layout.BLOCK_BYTES)
-  t.equal(2 ** layout.TREE_HEIGHT_MAX, layout.BLOCKS_MAX)
+  const pages = Math.ceil(Math.log2(layout.BLOCKS_MAX) / layout.TREE_PAGE_HEIGHTS)
+  t.equal(layout.TREE_HEIGHT_MAX, pages * layout.TREE_PAGE_HEIGHTS, 'a top page spans the largest file')
   t.equal(2 ** layout.TREE_PAGE_HEIGHTS, layout.TREE_PAGE_HASHES_MAX)
   t.ok(layout.COOKIE_DATAGRAM_BYTES <= layout.HELLO_BYTES, 'an unproven address is never sent more than it sent')
   const offers = layout.REGISTER_BYTES_MAX - layout.REGISTER_OFFERS_AT

@@ -1,0 +1,159 @@
+// A collector's errand from the name to the result: wait for an offer, choose, run the transfer, report.
+import type { Digests, Random } from '../ambient.js'
+import { type FullTree, PartialTree } from '../content/tree.js'
+import type { Endpoint } from '../endpoint.js'
+import type { ListedPeer } from '../membership/listed-peer.js'
+import { Collector, type Source } from '../transfer/collector.js'
+import type { CollectorEvent, Turn } from '../transfer/effect.js'
+import type { TransferFailure, TransferResult } from '../transfer/report.js'
+import { after, type Instant, NEVER, type PeerId, since } from '../units.js'
+import type { Offer } from '../wire/message.js'
+import type { Effect, FileKey } from './contract.js'
+import { chooseOffer } from './wish.js'
+
+/** How long nobody may offer the name before the errand fails. */
+const OFFER_PATIENCE_MS = 10_000
+
+export interface FetchOptions {
+  readonly name: string
+  readonly own: { readonly key: FileKey; readonly offer: Offer; readonly tree: FullTree } | undefined
+  readonly member: bigint
+  readonly chunkSize: number
+  readonly receiveBuffer: number
+  readonly random: Random
+  readonly digests: Digests
+  /** Tells an uploading peer that it is needed no more. */
+  readonly dismiss: (to: Endpoint, session: bigint, now: Instant) => void
+}
+
+export class Fetch {
+  collector: Collector | undefined
+  readonly #options: FetchOptions
+  readonly #startedAt: Instant
+  #offer: Offer | undefined
+  #listedAt: Instant | undefined
+  #result: TransferResult | undefined
+
+  constructor(options: FetchOptions, now: Instant) {
+    this.#options = options
+    this.#startedAt = now
+  }
+
+  get isDone(): boolean {
+    return this.#result !== undefined
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return { ...this.collector?.counters }
+  }
+
+  /** The list changed: start if there is something to fetch, or follow it. */
+  onList(
+    list: ReadonlyMap<PeerId, ListedPeer>,
+    joined: readonly ListedPeer[],
+    left: readonly ListedPeer[],
+    roundTrip: number | undefined,
+    now: Instant,
+    effects: Effect[],
+  ): void {
+    if (this.isDone) return
+    if (this.collector === undefined) this.#tryStart(list, roundTrip, now, effects)
+    else {
+      this.drive(effects, now, (collector, turn) => {
+        for (const peer of left) collector.onLeft(peer.peer, turn)
+        for (const peer of joined) if (this.#isOffered(peer)) collector.onJoined(this.#sourceOf(peer), turn)
+      })
+    }
+  }
+
+  /** Runs one step of the collector and turns its events into effects. */
+  drive(effects: Effect[], now: Instant, step: (collector: Collector, turn: Turn) => void): void {
+    if (this.collector === undefined) return
+    const events: CollectorEvent[] = []
+    step(this.collector, { now, effects, events })
+    for (const event of events) {
+      if (event.kind === 'dismissed') this.#options.dismiss(event.to, event.session, now)
+      else if (event.kind === 'progress') effects.push({ kind: 'report', event })
+      else if (event.kind === 'path-lost') {
+        const fields = { address: event.endpoint.address, port: event.endpoint.port, why: event.why }
+        effects.push({ kind: 'report', event: { kind: 'trace', name: 'collector:path-lost', fields } })
+      } else this.#finish(event.failure, event.fragments, now, effects)
+    }
+  }
+
+  onTick(now: Instant, effects: Effect[]): void {
+    if (this.isDone) return
+    if (this.collector !== undefined) this.drive(effects, now, (collector, turn) => collector.onTick(turn))
+    else if (now >= this.#patienceEnds) {
+      this.#finish({ kind: 'no-offer', detail: `no peer offers ${this.#options.name}` }, [], now, effects)
+    }
+  }
+
+  /** Ends it before the file is whole. */
+  stop(detail: string, now: Instant, effects: Effect[]): void {
+    if (this.isDone) return
+    if (this.collector !== undefined) this.drive(effects, now, (collector, turn) => collector.stop(detail, turn))
+    else this.#finish({ kind: 'interrupted', detail }, [], now, effects)
+  }
+
+  deadline(): Instant {
+    if (this.collector !== undefined) return this.collector.deadline()
+    return this.isDone ? NEVER : this.#patienceEnds
+  }
+
+  get #patienceEnds(): Instant {
+    return this.#listedAt === undefined ? NEVER : after(this.#listedAt, OFFER_PATIENCE_MS)
+  }
+
+  #tryStart(
+    list: ReadonlyMap<PeerId, ListedPeer>,
+    roundTrip: number | undefined,
+    now: Instant,
+    effects: Effect[],
+  ): void {
+    const { name, own, digests } = this.#options
+    // Ourselves we know better than the list does, which may not show us yet.
+    const others = [...list.values()].filter(peer => peer.session !== this.#options.member)
+    const choice = chooseOffer(name, own?.offer, others)
+    if (choice === undefined) {
+      if (this.#listedAt === undefined) effects.push({ kind: 'report', event: { kind: 'waiting', name } })
+      this.#listedAt ??= now
+      return
+    }
+    const { offer, why, otherRoots, holders } = choice
+    this.#offer = offer
+    const sources = holders.map(peer => this.#sourceOf(peer))
+    if (own !== undefined) sources.push({ kind: 'self' })
+    const event = { kind: 'chosen', offer, why, otherRoots, sources: holders.map(peer => peer.endpoint) } as const
+    effects.push({ kind: 'report', event })
+    const tree = new PartialTree(digests, offer.size, offer.root, own?.tree)
+    this.collector = new Collector({ ...this.#options, tree, ownFile: own?.key, roundTrip }, sources, now, effects)
+  }
+
+  #isOffered(peer: ListedPeer): boolean {
+    const { root } = this.#offer!
+    return peer.offers.some(offer => offer.root.every((octet, i) => octet === root[i]))
+  }
+
+  #finish(
+    failure: TransferFailure | undefined,
+    fragments: TransferResult['fragments'],
+    now: Instant,
+    effects: Effect[],
+  ): void {
+    this.#result = {
+      name: this.#options.name,
+      bytes: this.#offer?.size ?? 0,
+      root: this.#offer?.root ?? new Uint8Array(0),
+      seconds: since(this.#startedAt, now) / 1_000,
+      fragments,
+      failure,
+    }
+    effects.push({ kind: 'report', event: { kind: 'result', result: this.#result } })
+  }
+
+  #sourceOf(peer: ListedPeer): Source {
+    if (peer.session === this.#options.member) return { kind: 'self' }
+    return { kind: 'peer', endpoint: peer.endpoint, peer: peer.peer }
+  }
+}

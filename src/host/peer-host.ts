@@ -1,0 +1,274 @@
+// One peer's machines behind one contract: its membership, the uploads it serves, and, in a collector, the one transfer
+// it fetches. Datagrams are told apart here; bulk never becomes an object.
+import { type Digests, type Random, randomSession } from '../ambient.js'
+import type { FullTree } from '../content/tree.js'
+import type { Endpoint } from '../endpoint.js'
+import type { MembershipEvent } from '../membership/event.js'
+import { Member } from '../membership/member.js'
+import { Uploads } from '../transfer/uploads.js'
+import { earliest, type Instant, NEVER, sequence } from '../units.js'
+import type { ReceiveBatch, SendBatch } from '../wire/batch.js'
+import { isBulk, tagOf } from '../wire/bulk.js'
+import { encode } from '../wire/encode.js'
+import { ERROR_CODE, REASON, type Reason, TAG } from '../wire/layout.js'
+import type { ErrorMessage, Goodbye, Message, Offer, Pull, Unsequenced } from '../wire/message.js'
+import type { Outgoing } from '../wire/outgoing.js'
+import type { Effect, FileKey, Host, Input, StopReason } from './contract.js'
+import { ControlQueue } from './control-queue.js'
+import { Farewells } from './farewells.js'
+import { Fetch } from './fetch.js'
+
+/** Payload octets of a chunk: a 1500-octet Ethernet frame less IP, UDP and CHUNK headers. */
+const CHUNK_BYTES_IPV4 = 1_444
+const CHUNK_BYTES_IPV6 = 1_424
+
+export interface PeerHostOptions {
+  readonly manager: Endpoint
+  /** Seconds; 0 = none. */
+  readonly ttl: number
+  readonly files: readonly { readonly offer: Offer; readonly tree: FullTree }[]
+  readonly collect?:
+    | { readonly name: string; readonly once: boolean; readonly ownFile: FileKey | undefined }
+    | undefined
+  /** kbit/s for all uploads together; undefined = none. */
+  readonly uploadLimit?: number | undefined
+  /** Octets that our socket holds. */
+  readonly receiveBuffer: number
+  /** Wait for a lost manager instead of stopping. */
+  readonly wait: boolean
+  readonly random: Random
+  readonly digests: Digests
+}
+
+export class PeerHost implements Host {
+  readonly #options: PeerHostOptions
+  readonly #session: bigint
+  readonly #member: Member
+  readonly #uploads: Uploads
+  readonly #fetch: Fetch | undefined
+  readonly #queue = new ControlQueue()
+  readonly #farewells = new Farewells()
+  // Emptied at the end of each turn, and reused.
+  readonly #out: Outgoing[] = []
+  readonly #events: MembershipEvent[] = []
+  /** Our PULL answers and goodbyes to collectors are not one stream: a running number is enough. */
+  #sequence = 0
+  #leaving: StopReason | undefined
+  #isStopped = false
+
+  constructor(options: PeerHostOptions, now: Instant) {
+    const { manager, files, random, digests, collect } = options
+    this.#options = options
+    this.#session = randomSession(random)
+    const offers = files.map(file => file.offer)
+    this.#member = new Member({
+      manager,
+      session: this.#session,
+      ttl: options.ttl,
+      offers,
+      random,
+      wait: options.wait,
+    })
+    const limit = options.uploadLimit === undefined ? undefined : options.uploadLimit / 8
+    this.#uploads = new Uploads(files, random, limit, now)
+    if (collect !== undefined) {
+      const own = collect.ownFile === undefined ? undefined : files[collect.ownFile]
+      this.#fetch = new Fetch(
+        {
+          name: collect.name,
+          own: own && { key: collect.ownFile!, ...own },
+          member: this.#session,
+          chunkSize: manager.address.includes(':') ? CHUNK_BYTES_IPV6 : CHUNK_BYTES_IPV4,
+          receiveBuffer: options.receiveBuffer,
+          random,
+          digests,
+          dismiss: (to, session, at) => this.#farewells.say(to, session, REASON.DONE, at, this.#out),
+        },
+        now,
+      )
+    }
+  }
+
+  receive(batch: ReceiveBatch, now: Instant, effects: Effect[]): void {
+    if (this.#isStopped) return
+    for (let i = 0; i < batch.count; i++) this.#receiveOne(batch.data[i]!, batch.from[i]!, now, effects)
+    this.#fetch?.drive(effects, now, (collector, turn) => collector.endBatch(turn))
+    this.#follow(now, effects)
+  }
+
+  step(input: Input, now: Instant, effects: Effect[]): void {
+    if (this.#isStopped) return
+    switch (input.kind) {
+      case 'tick':
+        this.#member.tick(now, this.#out, this.#events)
+        this.#uploads.onTick(now)
+        this.#farewells.tick(now, this.#out)
+        this.#fetch?.onTick(now, effects)
+        break
+      case 'stop':
+        this.#leave('asked', 'stopped by the operator', now, effects)
+        break
+      case 'block-read':
+        this.#onBlockRead(input, now, effects)
+        break
+      case 'block-hashed':
+        this.#fetch?.drive(effects, now, (collector, turn) => collector.onBlockHashed(input.block, input.hash, turn))
+        break
+      case 'block-written':
+        this.#fetch?.drive(effects, now, (collector, turn) => collector.onBlockWritten(input.block, input.error, turn))
+        break
+      case 'target-ready':
+        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetReady(input.error, turn))
+        break
+      case 'target-finished':
+        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetFinished(input.error, turn))
+        break
+    }
+    this.#follow(now, effects)
+  }
+
+  fill(batch: SendBatch, now: Instant): void {
+    this.#queue.fill(batch)
+    const collector = this.#fetch?.collector
+    while (collector !== undefined && !batch.isFull) {
+      const next = collector.nextMessage(now)
+      if (next === undefined) break
+      batch.push(next.to, encode(next.message, batch.head))
+      this.#queue.counters.add(`sent.${next.message.kind}`)
+    }
+    this.#uploads.fill(batch, now)
+  }
+
+  deadline(): Instant {
+    const transfers = earliest(this.#uploads.deadline(), this.#fetch?.deadline() ?? NEVER)
+    return earliest(this.#member.deadline(), this.#farewells.deadline(), transfers)
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.#queue.counters.all(), ...this.#fetch?.counters, uploads: this.#uploads.active }
+  }
+
+  #receiveOne(d: Uint8Array, from: Endpoint, now: Instant, effects: Effect[]): void {
+    const tag = tagOf(d)
+    if ((tag === TAG.CHUNK || tag === TAG.TREE || tag === TAG.ECHO) && isBulk(d)) {
+      if (this.#fetch?.collector?.onBulk(d, from, now) !== true) this.#queue.counters.add('dropped.stray-bulk')
+      return
+    }
+    const message = this.#queue.read(d)
+    if (message !== undefined) this.#onMessage(message, from, now, effects)
+  }
+
+  #onMessage(message: Message, from: Endpoint, now: Instant, effects: Effect[]): void {
+    // Goodbyes and errors bear our own session in membership, and a transfer's in transfers.
+    const isTransfer = message.session !== this.#session
+    if (message.kind === 'pull') this.#onPull(message, from, now, effects)
+    else if (message.kind === 'goodbye' && isTransfer) this.#onGoodbye(message, from, now, effects)
+    else if (message.kind === 'error' && isTransfer) this.#onError(message, from, now, effects)
+    else this.#member.receive(message, from, now, this.#out, this.#events)
+  }
+
+  /** Only a member that proves to be the one on the list is served; anyone else costs one short answer. */
+  #onPull(pull: Pull, from: Endpoint, now: Instant, effects: Effect[]): void {
+    const listed = this.#member.find(from)
+    const { session } = pull
+    const refuse = (code: ErrorMessage['code']) => this.#answer(from, { kind: 'error', session, code, tag: TAG.PULL })
+    if (listed?.session !== pull.member) {
+      this.#queue.counters.add('dropped.not-listed')
+      refuse(ERROR_CODE.NOT_LISTED)
+      return
+    }
+    const refusal = this.#uploads.onPull(from, pull, now, effects)
+    if (refusal === 'bad-proof') this.#queue.counters.add('dropped.bad-proof')
+    else if (refusal !== undefined) refuse(refusal)
+  }
+
+  #onGoodbye(message: Goodbye, from: Endpoint, now: Instant, effects: Effect[]): void {
+    const { session, reason } = message
+    if (message.ack) {
+      this.#farewells.onConfirmed(from, session)
+      return
+    }
+    let isKnown = this.#uploads.onGoodbye(from, session)
+    this.#fetch?.drive(effects, now, (collector, turn) => {
+      if (collector.onGoodbye(from, session, turn)) isKnown = true
+    })
+    // Also if it is not known any more: the first confirmation may have been lost.
+    if (isKnown || this.#member.find(from) !== undefined) {
+      this.#answer(from, { kind: 'goodbye', ack: true, session, reason })
+    }
+  }
+
+  #onError({ session, code }: ErrorMessage, from: Endpoint, now: Instant, effects: Effect[]): void {
+    this.#fetch?.drive(effects, now, (collector, turn) => collector.onError(from, session, code, turn))
+  }
+
+  #onBlockRead(input: Extract<Input, { kind: 'block-read' }>, now: Instant, effects: Effect[]): void {
+    const { file, block, data, why = 'can not be read' } = input
+    for (const { to, session } of this.#uploads.onBlockRead(file, block, data, effects)) {
+      this.#answer(to, { kind: 'error', session, code: ERROR_CODE.FILE_LOST, tag: TAG.PULL })
+    }
+    if (data === undefined) effects.push({ kind: 'report', event: { kind: 'offer-lost', file, why } })
+    this.#fetch?.drive(effects, now, (collector, turn) => collector.onBlockRead(file, block, data, why, turn))
+  }
+
+  /** After every input: pass on what membership says, and stop when there is nothing left to do. */
+  #follow(now: Instant, effects: Effect[]): void {
+    this.#conclude(now, effects)
+    this.#queue.take(this.#out)
+  }
+
+  #conclude(now: Instant, effects: Effect[]): void {
+    for (const event of this.#events.splice(0)) {
+      effects.push({ kind: 'report', event })
+      if (event.kind !== 'list') continue
+      const left = event.left.map(departure => departure.peer)
+      this.#fetch?.onList(this.#member.list, event.joined, left, this.#member.roundTrip, now, effects)
+    }
+    if (this.#options.collect?.once && this.#fetch?.isDone && this.#leaving === undefined) {
+      this.#leave('collected', '', now, effects)
+    }
+    const ended = this.#member.stopped
+    if (ended === undefined) return
+    const isLost = ended === 'manager-closed' || ended === 'manager-silent'
+    const isBusy = (this.#fetch?.collector !== undefined && !this.#fetch.isDone) || this.#uploads.active > 0
+    if (isLost && isBusy && this.#leaving === undefined) return
+    this.#end(this.#leaving ?? ended, now, effects)
+  }
+
+  /** Says goodbye to everyone; `end` follows when the manager has confirmed. */
+  #leave(why: 'asked' | 'collected', detail: string, now: Instant, effects: Effect[]): void {
+    if (this.#leaving !== undefined) return
+    this.#leaving = why
+    this.#fetch?.stop(detail, now, effects)
+    this.#dismissUploads(REASON.GOODBYE, now)
+    this.#member.leave(now, why)
+    this.#member.tick(now, this.#out, this.#events)
+  }
+
+  #end(why: StopReason, now: Instant, effects: Effect[]): void {
+    this.#fetch?.stop(STOP_DETAILS[why], now, effects)
+    this.#dismissUploads(why === 'ttl-ended' ? REASON.TTL_ENDED : REASON.GOODBYE, now)
+    this.#isStopped = true
+    effects.push({ kind: 'stopped', why })
+  }
+
+  #dismissUploads(reason: Reason, now: Instant): void {
+    for (const { to, session } of this.#uploads.stop()) this.#farewells.say(to, session, reason, now, this.#out)
+  }
+
+  #answer(to: Endpoint, message: Unsequenced<Goodbye | ErrorMessage>): void {
+    this.#out.push({ to, message: { ...message, sequence: sequence(++this.#sequence) } })
+  }
+}
+
+/** What a transfer that ends with the process is told. */
+const STOP_DETAILS: Readonly<Record<StopReason, string>> = {
+  asked: 'stopped by the operator',
+  'ttl-ended': 'the TTL ended before the file was whole',
+  'manager-closed': 'the manager closed',
+  'manager-silent': 'the manager fell silent',
+  'no-manager': 'no manager answered',
+  replaced: 'another process took over this port',
+  refused: 'the manager refused the registration',
+  collected: '',
+}

@@ -1,0 +1,28 @@
+import type { Endpoint } from '../endpoint.js'
+import type { Reason } from '../wire/layout.js'
+import type { ListedPeer } from './listed-peer.js'
+
+/** Someone who was on the list and is no more. */
+export interface Departure {
+  readonly peer: ListedPeer
+  readonly reason: Reason
+}
+
+/** What the machines of membership tell their host: a part of its own events (host/contract.ts), shape for shape. */
+export type MembershipEvent =
+  /** The list changed; a peer whose offers changed is in neither `joined` nor `left`. */
+  | {
+      readonly kind: 'list'
+      readonly version: number
+      readonly peers: readonly ListedPeer[]
+      readonly joined: readonly ListedPeer[]
+      readonly left: readonly Departure[]
+    }
+  | { readonly kind: 'registered'; readonly peer: number; readonly manager: Endpoint; readonly again: boolean }
+  /** The manager refused a registration; `code` is a wire ERROR_CODE. */
+  | { readonly kind: 'refused'; readonly code: number }
+  | {
+      readonly kind: 'trace'
+      readonly name: string
+      readonly fields: Readonly<Record<string, string | number | boolean>>
+    }

@@ -1,0 +1,137 @@
+// The files of one simulated computer, in memory, with the ways in which a disk disappoints.
+import type { Digests } from '../ambient.js'
+import { type HashTree, leafHash } from '../content/tree.js'
+import { assert, unreachable } from '../errors.js'
+import type { Effect, FileKey, Input } from '../host/contract.js'
+import { type BlockIndex, type Milliseconds, ms } from '../units.js'
+import { BLOCK_BYTES } from '../wire/layout.js'
+import type { SeededRandom } from './random.js'
+
+export interface StoredFile {
+  readonly content: Uint8Array
+  /** What the file was when it was offered: a block that differs now is not handed out. undefined: nobody checks. */
+  readonly tree: HashTree | undefined
+}
+
+export interface DiskSettings {
+  /** What every order takes, and a uniform extra, by which orders overtake each other. */
+  readonly delay: Milliseconds
+  readonly jitter: Milliseconds
+  /** Share of reads that fail. */
+  readonly readFailures: number
+  /** Which step of making the target fails. */
+  readonly failing: 'none' | 'prepare' | 'write' | 'finish'
+}
+
+export const PERFECT_DISK: DiskSettings = { delay: ms(0), jitter: ms(0), readFailures: 0, failing: 'none' }
+
+/** The file that a collector makes. */
+export interface Target {
+  readonly content: Uint8Array
+  readonly written: Set<BlockIndex>
+  readonly isFinished: boolean
+}
+
+export type DiskOrder = Exclude<Effect, { readonly kind: 'report' | 'stopped' }>
+
+/** Each order is carried out when it is due, not when it is given: octets that change meanwhile show. */
+export class Disk {
+  readonly files: readonly StoredFile[]
+  settings: DiskSettings
+  target: Target | undefined
+  readonly #random: SeededRandom
+  readonly #digests: Digests
+  #writesPending = 0
+
+  constructor(files: readonly StoredFile[], settings: Partial<DiskSettings>, random: SeededRandom, digests: Digests) {
+    this.files = files
+    this.settings = { ...PERFECT_DISK, ...settings }
+    this.#random = random
+    this.#digests = digests
+  }
+
+  /** How long the next order takes. */
+  latency(): Milliseconds {
+    const { delay, jitter } = this.settings
+    return jitter > 0 ? ms(delay + this.#random.uniform() * jitter) : delay
+  }
+
+  /** Takes an order. @returns carries it out when it is due, and answers */
+  order(order: DiskOrder): () => Input {
+    switch (order.kind) {
+      case 'read-block':
+        return () => this.read(order.file, order.block)
+      case 'hash-block':
+        return () => this.hash(order.block, order.data)
+      case 'prepare-target':
+        return () => this.prepare(order.size)
+      case 'write-block':
+        this.#writesPending++
+        return () => this.write(order.block, order.data)
+      case 'finish-target':
+        return () => this.finish()
+      default:
+        return unreachable(order)
+    }
+  }
+
+  /** @throws InvariantError for a file or a block that isn't there: a host asks only for what it offered */
+  read(file: FileKey, block: BlockIndex): Input {
+    const stored = this.files[file]
+    const start = block * BLOCK_BYTES
+    assert(stored !== undefined && start < stored.content.length, `read of block ${block} of file ${file}`)
+    const answer = (data: Uint8Array | undefined, why?: string): Input =>
+      why === undefined
+        ? { kind: 'block-read', file, block, data }
+        : { kind: 'block-read', file, block, data: undefined, why }
+    if (this.#random.chance(this.settings.readFailures)) return answer(undefined, 'EIO: input/output error')
+    const data = stored.content.slice(start, start + BLOCK_BYTES)
+    const promised = stored.tree?.leaf(block)
+    const isAsPromised = promised === undefined || isEqual(promised, leafHash(this.#digests, data))
+    return isAsPromised ? answer(data) : answer(undefined, 'changed')
+  }
+
+  hash(block: BlockIndex, data: Uint8Array): Input {
+    return { kind: 'block-hashed', block, hash: leafHash(this.#digests, data) }
+  }
+
+  prepare(size: number): Input {
+    if (this.settings.failing === 'prepare') return { kind: 'target-ready', error: 'EACCES: permission denied' }
+    this.target = { content: new Uint8Array(size), written: new Set(), isFinished: false }
+    return { kind: 'target-ready', error: undefined }
+  }
+
+  /** The process that gave the orders is gone. */
+  forgetWrites(): void {
+    this.#writesPending = 0
+  }
+
+  write(block: BlockIndex, data: Uint8Array): Input {
+    this.#writesPending--
+    const target = this.#openTarget(`write of block ${block}`)
+    const start = block * BLOCK_BYTES
+    const size = Math.min(BLOCK_BYTES, target.content.length - start)
+    assert(size > 0 && data.length === size, `write of ${data.length} octets as block ${block}`)
+    if (this.settings.failing === 'write') return { kind: 'block-written', block, error: 'ENOSPC: no space left' }
+    target.content.set(data, start)
+    target.written.add(block)
+    return { kind: 'block-written', block, error: undefined }
+  }
+
+  finish(): Input {
+    const target = this.#openTarget('finish')
+    assert(this.#writesPending === 0, 'the target is finished while writes are under way')
+    if (this.settings.failing === 'finish') return { kind: 'target-finished', error: 'EACCES: permission denied' }
+    this.target = { ...target, isFinished: true }
+    return { kind: 'target-finished', error: undefined }
+  }
+
+  #openTarget(what: string): Target {
+    assert(this.target !== undefined && !this.target.isFinished, `${what} without an open target`)
+    return this.target
+  }
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i])
+}

@@ -1,0 +1,168 @@
+// A block's way at the collector, from its chunks to the disk:
+//
+//   chunk -> its place in the block's buffer -> [parked until its leaf hash is known] -> hash -> write -> done
+//
+// Nothing is written that the tree does not confirm. What the local file gave was checked when it was read.
+import { Bitmap } from '../content/bitmap.js'
+import type { FileLayout } from '../content/layout.js'
+import type { PartialTree } from '../content/tree.js'
+import type { BlockIndex, Instant } from '../units.js'
+import * as bulk from '../wire/bulk.js'
+import { CHUNK_HEADER_BYTES, TREE_HEADER_BYTES } from '../wire/layout.js'
+import type { OpenBlock } from './assembly.js'
+import type { EffectSink } from './effect.js'
+import { type Ledger, PATH_SOURCES_FROM } from './ledger.js'
+import type { Path } from './path.js'
+import type { Work } from './work.js'
+
+export class Blocks {
+  readonly counters = { strayChunks: 0, duplicateChunks: 0, badBlocks: 0, badPages: 0 }
+  /** Octets written. */
+  bytes = 0
+  readonly #layout: FileLayout
+  readonly #tree: PartialTree
+  readonly #work: Work
+  readonly #ledger: Ledger
+  readonly #done: Bitmap
+  /** Blocks whose last chunk came in this turn. */
+  #whole: OpenBlock[] = []
+  #parked = 0
+  readonly #pagesAsked = new Map<string, Path>()
+
+  constructor(layout: FileLayout, tree: PartialTree, work: Work, ledger: Ledger) {
+    this.#layout = layout
+    this.#tree = tree
+    this.#work = work
+    this.#ledger = ledger
+    this.#done = new Bitmap(layout.blockCount)
+  }
+
+  get isComplete(): boolean {
+    return this.#done.isFull
+  }
+
+  onChunk(d: Uint8Array, path: Path, now: Instant): void {
+    path.blackHoleSigns = 0
+    const block = bulk.chunkBlock(d) as BlockIndex
+    const offset = bulk.chunkOffset(d)
+    const open = this.#work.assembly.find(block)
+    if (open === undefined) {
+      if (this.#done.has(block)) this.#onDuplicate(block, offset)
+      else this.counters.strayChunks++
+      return
+    }
+    const placed = this.#work.assembly.place(open, offset, d, CHUNK_HEADER_BYTES, path.number, bulk.isRetransmitted(d))
+    if (placed === undefined) this.counters.strayChunks++
+    else if (placed === 'duplicate') this.#onDuplicate(block, offset)
+    else {
+      path.bytes += d.length - CHUNK_HEADER_BYTES
+      path.usefulAt = now
+      this.#work.settle(open, offset / open.chunkSize, path)
+      if (open.have.isFull) this.#whole.push(open)
+    }
+  }
+
+  onTree(d: Uint8Array, path: Path, now: Instant): void {
+    path.onSmall()
+    const height = bulk.treeHeight(d)
+    const index = bulk.treeIndex(d)
+    const key = `${height}/${index}`
+    if (this.#pagesAsked.get(key) !== path) return
+    // It was asked for when the page above was known, so a page that does not fit is a false one.
+    if (this.#tree.verifyPage(height, index, d.subarray(TREE_HEADER_BYTES))) path.usefulAt = now
+    else {
+      this.counters.badPages++
+      path.badBlocks++
+    }
+    path.pages.delete(key)
+    this.#pagesAsked.delete(key)
+  }
+
+  /** The local file gave what it owed of a block. */
+  onLocal(block: BlockIndex): void {
+    const open = this.#work.assembly.find(block)
+    if (open?.have.isFull && open.state === 'receiving') this.#whole.push(open)
+  }
+
+  /** Sends the blocks that became whole, or whose leaf hash became known, on their way. */
+  proceed(effects: EffectSink): void {
+    const whole = this.#whole
+    if (whole.length > 0) this.#whole = []
+    for (const open of whole) if (open.state === 'receiving' && open.have.isFull) this.#onWhole(open, effects)
+    if (this.#parked === 0) return
+    for (const open of this.#work.assembly.all()) {
+      if (open.state !== 'parked' || this.#tree.leaf(open.index) === undefined) continue
+      this.#parked--
+      this.#onWhole(open, effects)
+    }
+  }
+
+  /** @returns the source numbers of the paths that gave chunks of a bad block; undefined where all is well */
+  onHashed(
+    block: BlockIndex,
+    hash: Uint8Array,
+    effects: EffectSink,
+  ): { open: OpenBlock; suspects: Set<number> } | undefined {
+    const open = this.#work.assembly.find(block)
+    if (open?.state !== 'hashing') return undefined
+    if (this.#tree.leaf(block)?.every((octet, i) => octet === hash[i])) {
+      open.state = 'writing'
+      effects.push({ kind: 'write-block', block, data: open.data })
+      return undefined
+    }
+    this.counters.badBlocks++
+    return { open, suspects: new Set([...open.sources].filter(source => source >= PATH_SOURCES_FROM)) }
+  }
+
+  onWritten(block: BlockIndex): void {
+    const open = this.#work.assembly.find(block)
+    if (open?.state !== 'writing') return
+    this.#done.set(block)
+    this.bytes += open.bytes
+    this.#ledger.onBlock(open)
+    this.#work.assembly.close(open)
+  }
+
+  /** Leaf hashes are asked for where the blocks are, from the path that brings them. */
+  askForPages(path: Path): void {
+    if (path.state !== 'active') return
+    for (const { open } of path.owed.entries()) if (!open.isLeafKnown) this.#askForPage(open, path)
+    if (!path.owed.isEmpty || this.#parked === 0) return
+    for (const open of this.#work.assembly.all()) if (open.state === 'parked') this.#askForPage(open, path)
+  }
+
+  /** Pages that were asked of a path which will not bring them are asked of another. */
+  forgetPages(path: Path): void {
+    for (const [key, asked] of this.#pagesAsked) if (asked === path) this.#pagesAsked.delete(key)
+    path.pages.clear()
+  }
+
+  #askForPage(open: OpenBlock, path: Path): void {
+    const page = this.#tree.pageFor(open.index)
+    open.isLeafKnown = page === undefined
+    if (page === undefined) return
+    const key = `${page.height}/${page.index}`
+    if (this.#pagesAsked.has(key)) return
+    this.#pagesAsked.set(key, path)
+    path.pages.set(key, page)
+  }
+
+  #onWhole(open: OpenBlock, effects: EffectSink): void {
+    this.#work.release(open)
+    if (open.sources.every(source => source < PATH_SOURCES_FROM)) {
+      open.state = 'writing'
+      effects.push({ kind: 'write-block', block: open.index, data: open.data })
+    } else if (this.#tree.leaf(open.index) === undefined) {
+      open.state = 'parked'
+      this.#parked++
+    } else {
+      open.state = 'hashing'
+      effects.push({ kind: 'hash-block', block: open.index, data: open.data })
+    }
+  }
+
+  #onDuplicate(block: BlockIndex, offset: number): void {
+    this.counters.duplicateChunks++
+    this.#ledger.onDuplicate(this.#layout.blockStart(block) + offset)
+  }
+}

@@ -1,0 +1,446 @@
+// The one brain of a transfer. It divides the file, tells every peer what it still wants from it, how much and how fast,
+// has the blocks put together, verified and written (blocks.ts), and when a peer leaves finds another source for exactly
+// what that peer still owed (work.ts).
+//
+// Pure: datagrams, results of I/O and instants go in; PULLs, effects and events come out.
+import { type Random, randomSession } from '../ambient.js'
+import { divideIntoFragments, FileLayout } from '../content/layout.js'
+import type { PartialTree } from '../content/tree.js'
+import { type Endpoint, sameEndpoint } from '../endpoint.js'
+import { after, type BlockIndex, earliest, type Instant, NEVER, since } from '../units.js'
+import * as bulk from '../wire/bulk.js'
+import { ERROR_CODE, TAG } from '../wire/layout.js'
+import type { Pull } from '../wire/message.js'
+import type { OpenBlock } from './assembly.js'
+import { Blocks } from './blocks.js'
+import type { CollectorEvent, EffectSink, Turn } from './effect.js'
+import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
+import { LocalSource } from './local-source.js'
+import { Path } from './path.js'
+import { composePulls } from './pull.js'
+import type { TransferFailure, TransferProgress } from './report.js'
+import { Work } from './work.js'
+
+/** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
+const CHUNK_BYTES_SAFE = 1_172
+/** What the kernel charges to the receive buffer for a full datagram (sk_buff truesize on Linux). */
+const BUFFER_CHARGE = 2_304
+/** Share of the receive buffer that may arrive at once. */
+const BUFFER_SHARE = 0.75
+/** Small datagrams in a row, with a loss before each and no CHUNK between them, that mean that large ones vanish. */
+const BLACK_HOLE_SIGNS = 12
+/** Bad blocks after which a peer is dropped. */
+const BAD_BLOCKS_MAX = 2
+const PROGRESS_MS = 200
+/** Without a turn for so long, though one was due every PROGRESS_MS, the process itself stood still. */
+const STALL_MS = 500
+const RATE_SPAN_MS = 1_000
+
+/** Errors after which a peer is of no use, in words. NOT_LISTED is not one: our entry is on its way to it. */
+const FATAL_ERRORS: Readonly<Record<number, string>> = {
+  [ERROR_CODE.NO_SUCH_ROOT]: 'does not have the file',
+  [ERROR_CODE.FILE_LOST]: 'can not read the file any more',
+  [ERROR_CODE.TOO_MANY_UPLOADS]: 'serves too many already',
+}
+
+/** Who holds the file: a peer that offers it, or the collector itself. */
+export type Source =
+  | { readonly kind: 'peer'; readonly endpoint: Endpoint; readonly peer: number }
+  | { readonly kind: 'self' }
+type PeerSource = Extract<Source, { kind: 'peer' }>
+
+export interface CollectorOptions {
+  readonly tree: PartialTree
+  /** The collector's own copy of the file, by its key for `read-block`. */
+  readonly ownFile: number | undefined
+  /** Our session as the list shows it. */
+  readonly member: bigint
+  readonly chunkSize: number
+  /** Octets of our socket's receive buffer. */
+  readonly receiveBuffer: number
+  /** A first guess of round trips, ms. */
+  readonly roundTrip: number | undefined
+  readonly random: Random
+}
+
+interface Addressed {
+  readonly to: Endpoint
+  readonly message: Pull
+}
+
+type State = 'preparing' | 'collecting' | 'finishing' | 'done'
+
+export class Collector {
+  #beyondCredit = 0
+  #state: State = 'preparing'
+  readonly #options: CollectorOptions
+  readonly #layout: FileLayout
+  readonly #local: LocalSource | undefined
+  readonly #work: Work
+  readonly #ledger: Ledger
+  readonly #blocks: Blocks
+  readonly #sources: readonly Source[]
+  /** By the low half of the session. */
+  readonly #bySession = new Map<number, Path>()
+  /** Paths that something came from in this turn. */
+  readonly #touched = new Set<Path>()
+  #outgoing: Addressed[] = []
+  /** News of the list that came before there were paths. */
+  readonly #postponed: ((turn: Turn) => void)[] = []
+  #statement = 0
+  #progressAt: Instant
+  #turnAt: Instant
+  #rateSince: Instant
+  #rateBytes = 0
+  #rate = 0
+
+  /** Divides the file among `sources` and has the target prepared. */
+  constructor(options: CollectorOptions, sources: readonly Source[], now: Instant, effects: EffectSink) {
+    this.#options = options
+    this.#layout = new FileLayout(options.tree.size)
+    this.#local = options.ownFile === undefined ? undefined : new LocalSource(options.ownFile)
+    this.#work = new Work(this.#layout, options.chunkSize, this.#local)
+    this.#sources = sources
+    const fragments = divideIntoFragments(this.#layout, Math.max(1, sources.length), options.chunkSize)
+    this.#ledger = new Ledger(
+      fragments,
+      sources.map(source => (source.kind === 'self' ? undefined : source.endpoint)),
+    )
+    this.#blocks = new Blocks(this.#layout, options.tree, this.#work, this.#ledger)
+    this.#progressAt = now
+    this.#turnAt = now
+    this.#rateSince = now
+    effects.push({ kind: 'prepare-target', size: this.#layout.size })
+  }
+
+  get counters(): Readonly<Record<string, number>> {
+    return { ...this.#blocks.counters, beyondCredit: this.#beyondCredit }
+  }
+
+  onTargetReady(error: string | undefined, turn: Turn): void {
+    if (this.#state !== 'preparing') return
+    if (error !== undefined) {
+      this.#finish({ kind: 'disk', detail: error }, turn)
+      return
+    }
+    this.#state = 'collecting'
+    for (const [i, source] of this.#sources.entries()) {
+      const { start, end } = this.#ledger.fragments[i]!
+      const worker = source.kind === 'self' ? LOCAL_SOURCES['own fragment'] : this.#addPath(source, turn.now).number
+      this.#work.schedule.assign(worker, start, end)
+    }
+    // What the list said meanwhile.
+    for (const tell of this.#postponed.splice(0)) tell(turn)
+    this.#advance(turn)
+  }
+
+  /** A peer with the file joined: it takes part from now on. */
+  onJoined(source: Source, turn: Turn): void {
+    if (this.#state === 'preparing') this.#postponed.push(later => this.onJoined(source, later))
+    if (this.#state !== 'collecting' || source.kind === 'self') return
+    if (this.#work.paths.some(path => path.state !== 'dead' && sameEndpoint(path.endpoint, source.endpoint))) return
+    this.#addPath(source, turn.now)
+    this.#advance(turn)
+  }
+
+  /** The manager's word: this peer is gone. */
+  onLeft(peer: number, turn: Turn): void {
+    if (this.#state === 'preparing') this.#postponed.push(later => this.onLeft(peer, later))
+    const path = this.#work.paths.find(candidate => candidate.peer === peer && candidate.state !== 'dead')
+    if (path !== undefined) this.#dropPath(path, 'left the list', turn)
+  }
+
+  /** The peer's own word. @returns whether the session is one of ours */
+  onGoodbye(from: Endpoint, session: bigint, turn: Turn): boolean {
+    const path = this.#pathOf(from, session)
+    if (path !== undefined) this.#dropPath(path, 'said goodbye', turn)
+    return path !== undefined
+  }
+
+  onError(from: Endpoint, session: bigint, code: number, turn: Turn): void {
+    const path = this.#pathOf(from, session)
+    if (path === undefined || path.state === 'dead') return
+    const why = FATAL_ERRORS[code]
+    if (why !== undefined) this.#dropPath(path, why, turn)
+    else if (code === ERROR_CODE.UNKNOWN_SESSION) this.#renewPath(path, turn)
+  }
+
+  /** Takes a bulk datagram that `isBulk` accepted. @returns false where it belongs to no path */
+  onBulk(d: Uint8Array, from: Endpoint, now: Instant): boolean {
+    const path = this.#bySession.get(bulk.sessionLow(d))
+    if (path === undefined || path.sessionHigh !== bulk.sessionHigh(d)) return false
+    if (!sameEndpoint(path.endpoint, from)) return false
+    const tag = bulk.tagOf(d)
+    const arrival = path.onArrival(
+      bulk.sequenceOf(d),
+      bulk.sentAt(d),
+      bulk.echoOf(d),
+      bulk.holdOf(d),
+      d.length,
+      // An ECHO goes out because nothing else could: it says nothing of what the path can do.
+      tag === TAG.ECHO || bulk.isAppLimited(d),
+      now,
+    )
+    if (arrival === undefined) {
+      this.#beyondCredit++
+      return true
+    }
+    this.#touched.add(path)
+    if (tag === TAG.CHUNK) this.#blocks.onChunk(d, path, now)
+    else if (tag === TAG.TREE) this.#blocks.onTree(d, path, now)
+    else path.onSmall()
+    return true
+  }
+
+  /** After the datagrams of one wake-up. */
+  endBatch(turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    this.#turnAt = turn.now
+    for (const path of this.#touched) {
+      path.endBatch(turn.now, !this.#work.active.some(other => other !== path && other.isProbing))
+      if (path.badBlocks >= BAD_BLOCKS_MAX) this.#dropPath(path, 'sent bad data', turn)
+      this.#watchForBlackHole(path, turn.now)
+    }
+    this.#touched.clear()
+    this.#advance(turn)
+  }
+
+  /** @param data undefined where the block can't be had: `why` says so for people */
+  onBlockRead(file: number, block: BlockIndex, data: Uint8Array | undefined, why: string, turn: Turn): void {
+    if (this.#local === undefined || this.#local.file !== file || this.#state !== 'collecting') return
+    if (data !== undefined) {
+      if (this.#local.onRead(block, data, this.#work.assembly)) this.#blocks.onLocal(block)
+    } else if (this.#local.usable) {
+      this.#local.onBroken(why)
+      this.#work.abandonLocal()
+    }
+    this.#advance(turn)
+  }
+
+  onBlockHashed(block: BlockIndex, hash: Uint8Array, turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    const bad = this.#blocks.onHashed(block, hash, turn.effects)
+    if (bad !== undefined) this.#onBadBlock(bad.open, bad.suspects, turn)
+    this.#advance(turn)
+  }
+
+  onBlockWritten(block: BlockIndex, error: string | undefined, turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    if (error === undefined) this.#blocks.onWritten(block)
+    else this.#finish({ kind: 'disk', detail: error }, turn)
+    this.#advance(turn)
+  }
+
+  onTargetFinished(error: string | undefined, turn: Turn): void {
+    if (this.#state !== 'finishing') return
+    this.#finish(error === undefined ? undefined : { kind: 'disk', detail: error }, turn)
+  }
+
+  /** Ends before the file is whole. */
+  stop(detail: string, turn: Turn): void {
+    if (this.#state !== 'done') this.#finish({ kind: 'interrupted', detail }, turn)
+  }
+
+  onTick(turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    // We stood still: what came meanwhile waits in the socket, and nobody was silent for all we know.
+    const hasStalled = since(this.#turnAt, turn.now) > STALL_MS
+    this.#turnAt = turn.now
+    for (const path of this.#work.paths) {
+      if (hasStalled) path.onBusy(turn.now)
+      if (path.state === 'dead' || !path.isWaitedFor || path.timeoutAt() > turn.now) continue
+      const hasOthers = this.#work.active.some(other => other !== path)
+      const patience = this.#local?.usable === true ? 'local' : hasOthers ? 'others' : 'last'
+      const step = path.onTimeout(turn.now, patience)
+      if (step === 'dead') this.#dropPath(path, 'silent', turn)
+      else if (step === 'move' && path.state === 'active' && patience === 'others') this.#suspend(path)
+    }
+    if (turn.now >= this.#progressAt) this.#report(turn)
+    this.#advance(turn)
+  }
+
+  /** The next PULL that is due; the caller encodes and sends it. */
+  nextMessage(now: Instant): Addressed | undefined {
+    if (this.#outgoing.length === 0 && this.#state === 'collecting') {
+      for (const path of this.#work.paths) this.#pull(path, now)
+    }
+    return this.#outgoing.shift()
+  }
+
+  deadline(): Instant {
+    if (this.#state !== 'collecting') return NEVER
+    let at = this.#progressAt
+    for (const path of this.#work.paths) {
+      if (path.state !== 'dead' && path.isWaitedFor) at = earliest(at, path.pullDueAt(), path.timeoutAt())
+    }
+    return at
+  }
+
+  /** Whatever came in: take the next steps that it allows. */
+  #advance(turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    this.#blocks.proceed(turn.effects)
+    if (this.#blocks.isComplete) {
+      this.#state = 'finishing'
+      this.#dismissAll(turn.events)
+      turn.effects.push({ kind: 'finish-target' })
+      return
+    }
+    const hasPeers = this.#work.paths.some(path => path.state !== 'dead')
+    if (hasPeers) this.#work.adoptHomeless(turn.now)
+    else this.#work.turnToLocal()
+    for (const path of this.#work.paths) {
+      this.#work.refill(path, turn.now)
+      this.#blocks.askForPages(path)
+    }
+    this.#work.refillLocal(turn.effects)
+    if (!hasPeers && this.#local?.isBusy !== true && this.#work.isWanting) this.#giveUp(turn)
+  }
+
+  #giveUp(turn: Turn): void {
+    const missing = this.#layout.size - this.#blocks.bytes
+    const local = this.#local?.broken === undefined ? '' : `, and the local file ${this.#local.broken}`
+    this.#finish({ kind: 'incomplete', missing, detail: `no peer with the file is left${local}` }, turn)
+  }
+
+  /** Only a block that one peer gave alone says who lied; a mixed one is fetched again from one peer. */
+  #onBadBlock(open: OpenBlock, suspects: ReadonlySet<number>, turn: Turn): void {
+    if (suspects.size === 1) {
+      const liar = this.#work.paths[[...suspects][0]! - PATH_SOURCES_FROM]!
+      if (++liar.badBlocks >= BAD_BLOCKS_MAX) this.#dropPath(liar, 'sent bad data', turn)
+    }
+    this.#work.restart(open)
+    const { active } = this.#work
+    const next = active.find(path => !suspects.has(path.number)) ?? active[0]
+    if (next !== undefined) this.#work.askAlone(open, next, turn.now)
+  }
+
+  #dropPath(path: Path, why: string, turn: Turn): void {
+    if (path.state === 'dead') return
+    path.state = 'dead'
+    this.#bySession.delete(path.sessionLow)
+    this.#blocks.forgetPages(path)
+    this.#work.strip(path, true)
+    turn.events.push({ kind: 'dismissed', to: path.endpoint, session: path.session })
+    turn.events.push({ kind: 'path-lost', endpoint: path.endpoint, why })
+    this.#advance(turn)
+  }
+
+  /** The peer forgot the transfer: begin another one with it. */
+  #renewPath(path: Path, turn: Turn): void {
+    this.#suspend(path)
+    path.state = 'dead'
+    this.#bySession.delete(path.sessionLow)
+    this.#addPath({ kind: 'peer', endpoint: path.endpoint, peer: path.peer }, turn.now)
+    this.#advance(turn)
+  }
+
+  #suspend(path: Path): void {
+    path.state = 'suspended'
+    this.#blocks.forgetPages(path)
+    this.#work.strip(path, false)
+  }
+
+  #pull(path: Path, now: Instant): void {
+    if (path.state === 'dead' || !path.isWaitedFor) return
+    const window = path.windowDatagrams(this.#bufferShare)
+    if (path.pullDueAt() > now && !path.isPullEarly(now, window)) return
+    path.loss.advance(now, path.roundTrip.smoothed)
+    const statement = {
+      member: this.#options.member,
+      root: this.#options.tree.root,
+      statement: ++this.#statement,
+      credit: path.extendCredit(window),
+      rate: Math.max(1, Math.round(path.congestion.pacingRate * 8)),
+      chunkSize: this.#work.chunkSize,
+    }
+    const pulls = composePulls(path, statement, () => path.onPullSent(now))
+    for (const message of pulls) this.#outgoing.push({ to: path.endpoint, message })
+  }
+
+  /** Datagrams that one path may send us in one burst. */
+  get #bufferShare(): number {
+    const datagrams = (this.#options.receiveBuffer * BUFFER_SHARE) / BUFFER_CHARGE
+    return Math.max(8, datagrams / Math.max(1, this.#work.active.length))
+  }
+
+  #watchForBlackHole(path: Path, now: Instant): void {
+    if (this.#work.chunkSize <= CHUNK_BYTES_SAFE) return
+    if (path.blackHoleSigns < BLACK_HOLE_SIGNS) return
+    path.blackHoleSigns = 0
+    path.shrinkChunks(CHUNK_BYTES_SAFE, now)
+    this.#work.shrinkChunks(CHUNK_BYTES_SAFE)
+  }
+
+  #report({ now, events }: Turn): void {
+    const time = since(this.#rateSince, now)
+    if (time >= RATE_SPAN_MS || (this.#rate === 0 && time > 0)) {
+      this.#rate = ((this.#blocks.bytes - this.#rateBytes) / time) * 1_000
+      this.#rateSince = now
+      this.#rateBytes = this.#blocks.bytes
+    }
+    this.#progressAt = after(now, PROGRESS_MS)
+    events.push({ kind: 'progress', progress: this.#progress() })
+  }
+
+  #progress(): TransferProgress {
+    const alive = this.#work.paths.filter(path => path.state !== 'dead')
+    return {
+      bytes: this.#layout.size,
+      verifiedBytes: this.#blocks.bytes,
+      rate: this.#rate,
+      peers: alive.map(path => ({
+        endpoint: path.endpoint,
+        bytes: path.bytes,
+        rate: path.congestion.bandwidth * 8,
+        roundTrip: path.roundTrip.smoothed,
+        loss: path.lossRatio,
+      })),
+    }
+  }
+
+  #finish(failure: TransferFailure | undefined, { events }: Turn): void {
+    if (this.#state === 'preparing' || this.#state === 'collecting') this.#dismissAll(events)
+    this.#state = 'done'
+    const endpointOf = (source: number) => this.#work.paths[source - PATH_SOURCES_FROM]?.endpoint
+    events.push({ kind: 'finished', failure, fragments: this.#ledger.report(endpointOf) })
+  }
+
+  #dismissAll(events: CollectorEvent[]): void {
+    this.#outgoing = []
+    for (const { state, endpoint: to, session } of this.#work.paths) {
+      if (state !== 'dead') events.push({ kind: 'dismissed', to, session })
+    }
+  }
+
+  #addPath(source: PeerSource, now: Instant): Path {
+    const { random, roundTrip } = this.#options
+    const path = new Path(
+      {
+        endpoint: source.endpoint,
+        peer: source.peer,
+        number: PATH_SOURCES_FROM + this.#work.paths.length,
+        session: this.#newSession(),
+        roundTrip,
+        chunkSize: this.#work.chunkSize,
+        chance: () => random.u32() / 2 ** 32,
+      },
+      now,
+    )
+    this.#work.paths.push(path)
+    this.#bySession.set(path.sessionLow, path)
+    return path
+  }
+
+  /** Its low half is the key on the data path: it must be ours alone. */
+  #newSession(): bigint {
+    for (;;) {
+      const session = randomSession(this.#options.random)
+      if (!this.#bySession.has(Number(session & 0xffff_ffffn))) return session
+    }
+  }
+
+  #pathOf(from: Endpoint, session: bigint): Path | undefined {
+    return this.#work.paths.find(path => path.session === session && sameEndpoint(path.endpoint, from))
+  }
+}

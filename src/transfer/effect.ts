@@ -1,0 +1,34 @@
+// What the transfer machines order and tell; each is also an effect of the host (host/contract.ts says what answers it).
+import type { Endpoint } from '../endpoint.js'
+import type { BlockIndex, Instant } from '../units.js'
+import type { FragmentReport, TransferFailure, TransferProgress } from './report.js'
+
+export type TransferEffect =
+  | { readonly kind: 'read-block'; readonly file: number; readonly block: BlockIndex }
+  | { readonly kind: 'prepare-target'; readonly size: number }
+  | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
+  | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }
+  | { readonly kind: 'finish-target' }
+
+/** Where effects go: a host's own list takes them among its others. */
+export interface EffectSink {
+  push(effect: TransferEffect): unknown
+}
+
+export type CollectorEvent =
+  | { readonly kind: 'progress'; readonly progress: TransferProgress }
+  /** This peer is needed no more: it is to be told so. */
+  | { readonly kind: 'dismissed'; readonly to: Endpoint; readonly session: bigint }
+  | { readonly kind: 'path-lost'; readonly endpoint: Endpoint; readonly why: string }
+  | {
+      readonly kind: 'finished'
+      readonly failure: TransferFailure | undefined
+      readonly fragments: readonly FragmentReport[]
+    }
+
+/** One input to a collector: when it comes, and where its consequences go. */
+export interface Turn {
+  readonly now: Instant
+  readonly effects: EffectSink
+  readonly events: CollectorEvent[]
+}

@@ -1,0 +1,45 @@
+import { after, type Instant, NEVER, since } from '../units.js'
+
+/** A stall longer than this is not caught up: what was not sent in it is given up. Chosen for timers that fire up to 2 ms late. */
+const CATCH_UP_MS = 4
+/** A burst may always hold this many octets, so that slow paths send whole datagrams. */
+const BURST_BYTES_MIN = 3_000
+
+/**
+ * Spaces what is sent to a rate. Fractions carry over, so any rate is kept exactly (libudx#260 shows what truncation does).
+ * A datagram may be sent while the allowance is above zero, and takes it below: the debt is the wait for the next.
+ */
+export class Pacer {
+  #rate = 0
+  #allowance = BURST_BYTES_MIN
+  #updatedAt: Instant | undefined
+
+  /** @param rate octets a millisecond, counting IP and UDP headers; 0 stops */
+  setRate(rate: number, now: Instant): void {
+    this.#advance(now)
+    this.#rate = rate
+  }
+
+  canSend(now: Instant): boolean {
+    this.#advance(now)
+    return this.#rate > 0 && this.#allowance > 0
+  }
+
+  spend(octets: number): void {
+    this.#allowance -= octets
+  }
+
+  /** When `canSend` becomes true. */
+  nextAt(): Instant {
+    if (this.#rate <= 0 || this.#updatedAt === undefined) return NEVER
+    return after(this.#updatedAt, Math.max(0, -this.#allowance / this.#rate + 0.001))
+  }
+
+  #advance(now: Instant): void {
+    if (this.#updatedAt !== undefined) {
+      const cap = Math.max(BURST_BYTES_MIN, this.#rate * CATCH_UP_MS)
+      this.#allowance = Math.min(cap, this.#allowance + this.#rate * since(this.#updatedAt, now))
+    }
+    this.#updatedAt = now
+  }
+}

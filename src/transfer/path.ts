@@ -1,0 +1,321 @@
+// One peer as the collector sees it: round trip, delivery rate, loss, queue, and what it owes. Everything here is
+// measured at the collector from the stamps that bulk datagrams carry; the peer only paces.
+
+import type { Endpoint } from '../endpoint.js'
+import { after, type Instant, ms, since } from '../units.js'
+import { HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
+import type { TreePage } from '../wire/message.js'
+import { Congestion, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
+import { DeliveryRate } from './delivery-rate.js'
+import { type Arrival, LossDetector } from './loss.js'
+import { WindowedMinimum } from './minimum.js'
+import { Owed } from './owed.js'
+import { RoundTrip } from './round-trip.js'
+
+/** IPv4 and UDP headers: rates and windows count them, because links do. */
+export const IP_UDP_BYTES = 28
+/** PULLs whose send time is remembered; a power of two. */
+const PULLS_REMEMBERED = 1 << 12
+/** Between PULLs: a quarter of the round trip within these (TRANSPORT: one PULL for 30 to 200 datagrams). */
+const CADENCE_MIN_MS = 2
+const CADENCE_MAX_MS = 25
+/** How long a least one-way delay counts; clocks drift under 1 ms in it. */
+const DELAY_SPAN_MS = 10_000
+/** Sequence numbers beyond the credit that ECHOs may use; what lies further is not from an honest peer. */
+const BEYOND_CREDIT_MAX = 4_096
+/** Silence means nothing below this: event loops stall. */
+const TIMEOUT_MIN_MS = 50
+const TIMEOUT_BACKOFF = 1.5
+/**
+ * A peer silent for this long and three time-outs is dead: soon where the local file has all that it owes, later where others
+ * do its work meanwhile, and late for the last source there is.
+ */
+export const PATIENCE = { local: 1_000, others: 2_000, last: 10_000 } as const
+export type Patience = keyof typeof PATIENCE
+
+export interface PathOptions {
+  readonly endpoint: Endpoint
+  /** Source number in the ledger. */
+  readonly number: number
+  /** The transfer's session with this peer. */
+  readonly session: bigint
+  readonly peer: number
+  /** A first guess of the round trip, ms. */
+  readonly roundTrip: number | undefined
+  readonly chunkSize: number
+  readonly chance: () => number
+}
+
+/** suspended: silent for two time-outs; it has no work, and is asked now and then whether it lives. */
+export type PathState = 'active' | 'suspended' | 'dead'
+
+export class Path {
+  readonly endpoint: Endpoint
+  readonly number: number
+  readonly session: bigint
+  readonly sessionHigh: number
+  readonly sessionLow: number
+  readonly peer: number
+  readonly owed = new Owed()
+  /** Hash pages asked of this peer, by `pageKey`. */
+  readonly pages = new Map<string, TreePage>()
+  readonly roundTrip: RoundTrip
+  readonly loss = new LossDetector()
+  congestion: Congestion
+  state: PathState = 'active'
+  /** Octets of payload that were new. */
+  bytes = 0
+  badBlocks = 0
+  timeouts = 0
+  /** When anything last came; the path's start before that. */
+  heardAt: Instant
+  /** When something that was owed last came. */
+  usefulAt: Instant
+  pulledAt: Instant | undefined
+  pullSequence = 0
+  credit = 0
+  /** Stamp of the datagram with the largest sequence number: the next PULL's proof of receipt. */
+  proof = 0
+  /** ECHO and TREE datagrams since the last CHUNK between which something was lost: how a black hole for large datagrams shows. */
+  blackHoleSigns = 0
+  #lostAtSmall = 0
+  readonly #pullTimes = new Float64Array(PULLS_REMEMBERED)
+  readonly #delivery = new DeliveryRate()
+  readonly #delay = new WindowedMinimum(DELAY_SPAN_MS)
+  #delayBase: number | undefined
+  /** Least queueing delay of the sample under way, and of the round under way. */
+  #sampleQueue = Infinity
+  #lastEcho = -1
+  #roundEnd = 0
+  #roundStart: Instant
+  #roundOctets = 0
+  #roundReceived = 0
+  #roundLost = 0
+  #roundQueue = Infinity
+  #roundQueueHigh = 0
+  #sincePull = 0
+  #datagramOctets: number
+  readonly #chance: () => number
+
+  constructor(options: PathOptions, now: Instant) {
+    this.endpoint = options.endpoint
+    this.number = options.number
+    this.session = options.session
+    this.sessionHigh = Number(options.session >> 32n)
+    this.sessionLow = Number(options.session & 0xffff_ffffn)
+    this.peer = options.peer
+    this.roundTrip = new RoundTrip(options.roundTrip)
+    this.#datagramOctets = options.chunkSize + 2 * IP_UDP_BYTES
+    this.#chance = options.chance
+    this.congestion = this.#newCongestion(now)
+    this.heardAt = now
+    this.usefulAt = now
+    this.#roundStart = now
+  }
+
+  /**
+   * Takes the stamps of one bulk datagram of this session.
+   * @returns undefined where it must be dropped: a sequence number that no honest peer uses now
+   */
+  onArrival(
+    sequence: number,
+    sentAt: number,
+    echo: number,
+    hold: number,
+    octets: number,
+    appLimited: boolean,
+    now: Instant,
+  ): Arrival | undefined {
+    if (sequence > this.credit + BEYOND_CREDIT_MAX) return undefined
+    const isLargest = sequence > this.loss.largest
+    const arrival = this.loss.onArrival(sequence)
+    if (arrival === 'duplicate') return arrival
+    this.heardAt = now
+    this.timeouts = 0
+    if (this.state === 'suspended') this.state = 'active'
+    this.#sincePull++
+    const wire = octets + IP_UDP_BYTES
+    this.#roundOctets += wire
+    if (isLargest) this.proof = sentAt
+    this.#delivery.onArrival(sequence, sentAt, wire, appLimited, now)
+    this.#onDelay(sentAt, now)
+    if (isLargest && echo !== this.#lastEcho) this.#onEcho(echo, hold, now)
+    return arrival
+  }
+
+  /** Smaller chunks from now on; the losses so far were not congestion. */
+  shrinkChunks(chunkSize: number, now: Instant): void {
+    this.#datagramOctets = chunkSize + 2 * IP_UDP_BYTES
+    this.congestion = this.#newCongestion(now)
+  }
+
+  /** Silence counts from now: nothing was asked of the peer until now. */
+  onBusy(now: Instant): void {
+    this.heardAt = now
+    this.usefulAt = now
+  }
+
+  /** A datagram that even the smallest path carries came. */
+  onSmall(): void {
+    if (this.loss.lost > this.#lostAtSmall) this.blackHoleSigns++
+    this.#lostAtSmall = this.loss.lost
+  }
+
+  /** Once for each wake-up in which something arrived. @param mayProbe see Congestion.onRound */
+  endBatch(now: Instant, mayProbe: boolean): void {
+    this.loss.checkpoint(now)
+    this.loss.advance(now, this.roundTrip.smoothed)
+    const sample = this.#delivery.sample(now, this.roundTrip.minimum, this.congestion.floor)
+    if (sample !== undefined) {
+      this.congestion.onSample({ ...sample, queue: this.#sampleQueue }, now)
+      this.#roundQueue = Math.min(this.#roundQueue, this.#sampleQueue)
+      this.#roundQueueHigh = Math.max(this.#roundQueueHigh, this.#sampleQueue)
+      this.#sampleQueue = Infinity
+    }
+    if (this.#lastEcho >= 0 && this.#echoedPull() >= this.#roundEnd) this.#endRound(now, mayProbe)
+  }
+
+  /** Something of it is on its way, or it should show that it lives. */
+  get isWaitedFor(): boolean {
+    return !this.owed.isEmpty || this.pages.size > 0 || this.state === 'suspended'
+  }
+
+  /** It is taking the upward probe that all paths share. */
+  get isProbing(): boolean {
+    return this.congestion.state === 'refill' || this.congestion.state === 'up'
+  }
+
+  /** Octets a millisecond of payload that this path is good for. */
+  get rate(): number {
+    const share = (this.#datagramOctets - 2 * IP_UDP_BYTES) / this.#datagramOctets
+    return Math.max(RATE_MIN, this.congestion.bandwidth * share * (1 - this.congestion.floor))
+  }
+
+  get cadence(): number {
+    return Math.min(CADENCE_MAX_MS, Math.max(CADENCE_MIN_MS, this.roundTrip.smoothed / 4))
+  }
+
+  /** Datagrams that may be in flight. @param bufferShare datagrams of our receive buffer that this path may fill in one burst */
+  windowDatagrams(bufferShare: number): number {
+    const minimum = this.roundTrip.minimum
+    const octets = this.congestion.window(minimum) + this.congestion.pacingRate * this.cadence
+    const inFlight = (this.congestion.bandwidth * minimum) / this.#datagramOctets
+    const wanted = Math.ceil(octets / this.#datagramOctets)
+    return Math.max(WINDOW_MIN, Math.min(wanted, Math.floor(bufferShare + 2 * inFlight)))
+  }
+
+  /** Octets that should be asked for, so that the peer never runs dry between two PULLs. */
+  get target(): number {
+    return this.congestion.window(this.roundTrip.minimum) + this.congestion.pacingRate * (2 * this.cadence + 4)
+  }
+
+  /**
+   * Sequence numbers that the peer may use: a window beyond the largest that came, and one for each ECHO that a round trip
+   * of PULLs brings, or ECHOs alone could use up a small window for ever.
+   */
+  extendCredit(window: number): number {
+    const echoes = Math.ceil(this.roundTrip.smoothed / this.cadence) + 1
+    this.credit = Math.max(this.credit, this.loss.largest + window + echoes)
+    return this.credit
+  }
+
+  /** When the next PULL is due, if one is wanted at all. */
+  pullDueAt(): Instant {
+    if (this.pulledAt === undefined) return 0 as Instant
+    const backoff = this.timeouts === 0 ? this.cadence : Math.max(this.cadence, this.timeoutSpan / 4)
+    return after(this.pulledAt, backoff)
+  }
+
+  /** A short window is used up long before the cadence on a fast path: then the PULL comes early. */
+  isPullEarly(now: Instant, window: number): boolean {
+    return this.pulledAt !== undefined && this.#sincePull >= window / 3 && since(this.pulledAt, now) >= 0.25
+  }
+
+  onPullSent(now: Instant): number {
+    this.pulledAt = now
+    this.#sincePull = 0
+    this.pullSequence++
+    this.#pullTimes[this.pullSequence % PULLS_REMEMBERED] = now
+    return this.pullSequence
+  }
+
+  get timeoutSpan(): number {
+    return Math.max(TIMEOUT_MIN_MS, this.roundTrip.timeout + 2 * this.cadence) * TIMEOUT_BACKOFF ** this.timeouts
+  }
+
+  /** When silence counts as the next time-out, while something is owed. */
+  timeoutAt(): Instant {
+    return after(this.heardAt, this.#timeoutTotal(this.timeouts))
+  }
+
+  /** Counts a time-out whose instant has come. @param patience who could take over */
+  onTimeout(now: Instant, patience: Patience): 'restate' | 'move' | 'dead' {
+    this.timeouts++
+    if (this.timeouts >= 3 && since(this.heardAt, now) >= PATIENCE[patience]) return 'dead'
+    return this.timeouts >= 2 ? 'move' : 'restate'
+  }
+
+  /** The n-th time-out comes when this much silence has passed: a geometric sum, because each span is longer than the last. */
+  #timeoutTotal(timeouts: number): number {
+    const first = Math.max(TIMEOUT_MIN_MS, this.roundTrip.timeout + 2 * this.cadence)
+    return (first * (TIMEOUT_BACKOFF ** (timeouts + 1) - 1)) / (TIMEOUT_BACKOFF - 1)
+  }
+
+  #newCongestion(now: Instant): Congestion {
+    const roundTrip = this.roundTrip.smoothed
+    const initialRate = (WINDOW_INITIAL * this.#datagramOctets) / Math.max(1, roundTrip)
+    return new Congestion(now, initialRate, roundTrip, this.#chance)
+  }
+
+  #onEcho(echo: number, hold: number, now: Instant): void {
+    this.#lastEcho = echo
+    const pull = this.#echoedPull()
+    if (pull <= 0 || pull + PULLS_REMEMBERED <= this.pullSequence || hold >= HOLD_MAX) return
+    const rtt = now - this.#pullTimes[pull % PULLS_REMEMBERED]! - (hold * HOLD_UNIT_MICROS) / 1000
+    if (rtt >= 0) this.roundTrip.sample(ms(rtt), now)
+  }
+
+  /** The echo's full sequence number: the newest PULL that ends in those 16 bits. */
+  #echoedPull(): number {
+    return this.pullSequence - ((this.pullSequence - this.#lastEcho) & 0xffff)
+  }
+
+  #onDelay(sentAt: number, now: Instant): void {
+    // Two clocks, one modulo: only differences to the first one mean anything, so the first sets the zero.
+    const difference = (Math.round(now * 1000) - sentAt) | 0
+    this.#delayBase ??= difference
+    const delay = ((difference - this.#delayBase) | 0) / 1000
+    this.#delay.update(delay, now)
+    this.#sampleQueue = Math.min(this.#sampleQueue, delay - this.#delay.value)
+  }
+
+  #endRound(now: Instant, mayProbe: boolean): void {
+    const received = this.loss.received - this.#roundReceived
+    const lost = Math.max(0, this.loss.lost - this.#roundLost)
+    const time = Math.max(0.05, since(this.#roundStart, now))
+    if (received > 0 && Number.isFinite(this.#roundQueue)) {
+      const round = {
+        received,
+        lost,
+        queue: this.#roundQueue,
+        queueHigh: this.#roundQueueHigh,
+        delivered: this.#roundOctets / time,
+        roundTrip: this.roundTrip.minimum,
+      }
+      this.congestion.onRound(round, now, mayProbe)
+    }
+    this.#roundEnd = this.pullSequence + 1
+    this.#roundStart = now
+    this.#roundOctets = 0
+    this.#roundReceived = this.loss.received
+    this.#roundLost = this.loss.lost
+    this.#roundQueue = Infinity
+    this.#roundQueueHigh = 0
+  }
+
+  /** Share of datagrams lost so far, 0 to 1. */
+  get lossRatio(): number {
+    const total = this.loss.received + this.loss.lost
+    return total === 0 ? 0 : Math.max(0, this.loss.lost) / total
+  }
+}

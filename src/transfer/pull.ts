@@ -1,0 +1,82 @@
+import { sequence } from '../units.js'
+import {
+  CONTROL_BYTES_MAX,
+  PULL_BLOCK_BYTES,
+  PULL_PAGE_BYTES,
+  PULL_RANGE_BYTES,
+  PULL_WANTS_AT,
+} from '../wire/layout.js'
+import type { BlockRange, BlockWant, Pull, TreePage } from '../wire/message.js'
+import type { Path } from './path.js'
+
+/** Datagrams of one statement; what does not fit is stated when the first of it has come. */
+const PARTS_MAX = 16
+/** Blocks that one entry may name: the field has 16 bits. */
+const RANGE_BLOCKS_MAX = 0xffff
+const BITMAP_BYTES = 8
+
+/** What every part of one statement says alike. */
+export interface Statement {
+  readonly member: bigint
+  readonly root: Uint8Array
+  readonly statement: number
+  readonly credit: number
+  /** kbit/s */
+  readonly rate: number
+  readonly chunkSize: number
+}
+
+type Wants = { pages: TreePage[]; ranges: BlockRange[]; blocks: BlockWant[] }
+
+/**
+ * Everything that a path owes, as PULLs: oldest first, so that what was lost is sent before what is new.
+ * @param nextSequence gives each datagram its number
+ */
+export function composePulls(path: Path, statement: Statement, nextSequence: () => number): readonly Pull[] {
+  return divideWants(path).map(wants => ({
+    kind: 'pull',
+    session: path.session,
+    sequence: sequence(nextSequence()),
+    ...statement,
+    credit: sequence(statement.credit),
+    horizon: sequence(path.loss.horizon),
+    largest: sequence(path.loss.largest),
+    proof: path.loss.largest === 0 ? 0 : path.proof,
+    ...wants,
+  }))
+}
+
+function divideWants(path: Path): readonly Wants[] {
+  const parts: Wants[] = []
+  let wants: Wants = { pages: [], ranges: [], blocks: [] }
+  let room = CONTROL_BYTES_MAX - PULL_WANTS_AT
+  const take = (bytes: number): boolean => {
+    if (room < bytes) {
+      parts.push(wants)
+      wants = { pages: [], ranges: [], blocks: [] }
+      room = CONTROL_BYTES_MAX - PULL_WANTS_AT
+    }
+    room -= bytes
+    return parts.length < PARTS_MAX
+  }
+  for (const page of path.pages.values()) {
+    if (!take(PULL_PAGE_BYTES)) return parts
+    wants.pages.push(page)
+  }
+  for (const { open, chunks } of path.owed.entries()) {
+    const last = wants.ranges[wants.ranges.length - 1]
+    if (!chunks.isFull) {
+      if (!take(PULL_BLOCK_BYTES)) return parts
+      const wanted = new Uint8Array(BITMAP_BYTES)
+      chunks.toOctets(wanted)
+      wants.blocks.push({ block: open.index, wanted })
+    } else if (last !== undefined && last.first + last.count === open.index && last.count < RANGE_BLOCKS_MAX) {
+      wants.ranges[wants.ranges.length - 1] = { first: last.first, count: last.count + 1 }
+    } else {
+      if (!take(PULL_RANGE_BYTES)) return parts
+      wants.ranges.push({ first: open.index, count: 1 })
+    }
+  }
+  parts.push(wants)
+  return parts
+}

@@ -1,0 +1,288 @@
+// One collector's transfer as the uploading peer sees it. The peer only paces: it sends what the newest PULLs want,
+// within their credit and rate, and keeps nothing that a restart could not lose. The collector decides everything else.
+//
+// A chunk is sent when it is wanted and was not sent yet, or was sent with a sequence number up to the PULL's horizon:
+// then it was lost. A PULL that lets nothing be sent is answered by one ECHO, so that the collector hears of losses at
+// the tail, of an exhausted credit and of life at all.
+
+import { chunkBytes, chunkCount, FileLayout } from '../content/layout.js'
+import type { HashTree } from '../content/tree.js'
+import type { Endpoint } from '../endpoint.js'
+import { after, blockIndex, chunkIndex, type Instant, NEVER, since } from '../units.js'
+import type { SendBatch } from '../wire/batch.js'
+import { writeBulkHeader, writeChunkPlace, writeTreePlace } from '../wire/bulk.js'
+import {
+  BULK_HEADER_BYTES,
+  CHUNK_HEADER_BYTES,
+  CHUNKS_MAX,
+  FLAG,
+  HASH_BYTES,
+  HOLD_MAX,
+  HOLD_UNIT_MICROS,
+  TAG,
+  type Tag,
+  TREE_HEADER_BYTES,
+} from '../wire/layout.js'
+import type { Pull, TreePage } from '../wire/message.js'
+import type { BlockCache } from './block-cache.js'
+import type { EffectSink } from './effect.js'
+import { Pacer } from './pacer.js'
+
+const IP_UDP_BYTES = 28
+/** Datagrams that a collector gets before it has proven that they arrive (RFC 9000, section 21.4: optimistic ACKs). */
+export const CREDIT_UNPROVEN = 256
+/** Stamps kept for checking proofs; a power of two. */
+const STAMPS = 1 << 15
+/** Blocks whose sent chunks are remembered. */
+const BLOCKS_REMEMBERED = 2_048
+/** Datagrams of one statement whose numbers are remembered. */
+const PARTS_MAX = 64
+/** Chunks waiting to be sent; the next PULL restates what did not fit. */
+const QUEUE_MAX = 8_192
+/** Without PULLs for this long nothing more is sent, whatever credit is left. */
+const PULL_SILENCE_MS = 1_000
+/** And after this long the upload is forgotten. */
+const FORGET_MS = 10_000
+
+export interface UploadOptions {
+  readonly to: Endpoint
+  readonly session: bigint
+  readonly file: number
+  readonly tree: HashTree
+  readonly cache: BlockCache
+  /** Where this upload's clock has its zero: random, so that stamps prove receipt. */
+  readonly clockZero: number
+}
+
+export class Upload {
+  readonly to: Endpoint
+  readonly session: bigint
+  readonly file: number
+  readonly #tree: HashTree
+  readonly #layout: FileLayout
+  readonly #cache: BlockCache
+  readonly #clockZero: number
+  readonly #sessionHigh: number
+  readonly #sessionLow: number
+  readonly #pacer = new Pacer()
+  readonly #stamps = new Uint32Array(STAMPS)
+  /** By block: for each chunk the sequence number it was last sent with, 0 = never. */
+  readonly #sent = new Map<number, Uint32Array>()
+  readonly #sentPages = new Map<string, number>()
+  /** block * CHUNKS_MAX + chunk. */
+  readonly #queue = new Uint32Array(QUEUE_MAX)
+  #queueHead = 0
+  #queueTail = 0
+  #pageQueue: TreePage[] = []
+  #sequence = 0
+  #chunkSize = 0
+  #credit = 0
+  #proven = false
+  #horizon = 0
+  #statement = -1
+  /** Sequence numbers of the statement's PULLs that were taken. */
+  readonly #parts = new Set<number>()
+  #pull = 0
+  #pulledAt: Instant
+  #echoDue = false
+  /** Data was lacking: the next datagram says so. */
+  #starved = false
+
+  constructor(options: UploadOptions, now: Instant) {
+    this.to = options.to
+    this.session = options.session
+    this.file = options.file
+    this.#tree = options.tree
+    this.#layout = new FileLayout(options.tree.size)
+    this.#cache = options.cache
+    this.#clockZero = options.clockZero
+    this.#sessionHigh = Number(options.session >> 32n)
+    this.#sessionLow = Number(options.session & 0xffffffffn)
+    this.#pulledAt = now
+  }
+
+  /** @returns false where the PULL's proof is wrong: it then counts for nothing */
+  onPull(pull: Pull, now: Instant, effects: EffectSink): boolean {
+    if (!this.#isProof(pull)) return false
+    const isNewest = pull.sequence > this.#pull
+    const isPart = pull.statement === this.#statement
+    // Doubled by the network, or overtaken by a newer statement.
+    if (isPart ? this.#parts.has(pull.sequence) : !isNewest) return true
+    if (!isPart || pull.chunkSize !== this.#chunkSize) this.#clearQueue()
+    if (pull.chunkSize !== this.#chunkSize) this.#sent.clear()
+    if (!isPart) this.#parts.clear()
+    if (this.#parts.size < PARTS_MAX) this.#parts.add(pull.sequence)
+    this.#chunkSize = pull.chunkSize
+    this.#statement = pull.statement
+    if (isNewest) {
+      this.#pull = pull.sequence
+      this.#pulledAt = now
+      this.#pacer.setRate(pull.rate / 8, now)
+    }
+    this.#credit = Math.max(this.#credit, Math.min(pull.credit, this.#proven ? Infinity : CREDIT_UNPROVEN))
+    this.#horizon = Math.max(this.#horizon, pull.horizon)
+    this.#enqueue(pull, effects)
+    this.#echoDue = true
+    return true
+  }
+
+  /**
+   * Appends what is due.
+   * @param mayPace whether all uploads together are still below their limit; an ECHO is not paced
+   * @returns octets of IP datagrams appended; 0 where nothing is due
+   */
+  fillOne(batch: SendBatch, now: Instant, mayPace = true): number {
+    if (batch.isFull) return 0
+    if (since(this.#pulledAt, now) > PULL_SILENCE_MS) {
+      // The next PULL restates what it wants.
+      this.#clearQueue()
+      return 0
+    }
+    if (this.#sequence < this.#credit) {
+      if (this.#pageQueue.length > 0)
+        return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillPage(batch, now)) : 0
+      if (this.#queueHead < this.#queueTail) {
+        const place = this.#queue[this.#queueHead]!
+        const data = this.#cache.find(this.file, Math.floor(place / CHUNKS_MAX))
+        if (data !== undefined)
+          return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillChunk(batch, place, data, now)) : 0
+        this.#starved = true
+      } else this.#starved = true
+    }
+    return this.#echoDue ? this.#fillEcho(batch, now) : 0
+  }
+
+  /** When `fillOne` has something next, as far as time alone decides. */
+  nextAt(): Instant {
+    if (this.#sequence >= this.#credit || !this.#hasData) return NEVER
+    return this.#pacer.nextAt()
+  }
+
+  get root(): Uint8Array {
+    return this.#tree.root
+  }
+
+  get forgetAt(): Instant {
+    return after(this.#pulledAt, FORGET_MS)
+  }
+
+  get #hasData(): boolean {
+    if (this.#pageQueue.length > 0) return true
+    if (this.#queueHead >= this.#queueTail) return false
+    return this.#cache.find(this.file, Math.floor(this.#queue[this.#queueHead]! / CHUNKS_MAX)) !== undefined
+  }
+
+  #isProof(pull: Pull): boolean {
+    if (pull.largest === 0) return true
+    if (pull.largest > this.#sequence) return false
+    if (pull.largest + STAMPS <= this.#sequence) return true
+    if (this.#stamps[pull.largest % STAMPS] !== pull.proof) return false
+    this.#proven = true
+    return true
+  }
+
+  #enqueue(pull: Pull, effects: EffectSink): void {
+    for (const page of pull.pages) {
+      const last = this.#sentPages.get(`${page.height}/${page.index}`)
+      if (last !== undefined && last > this.#horizon) continue
+      if (this.#tree.page(page.height, page.index) !== undefined) this.#pageQueue.push(page)
+    }
+    for (const { block, wanted } of pull.blocks) {
+      if (!this.#layout.hasBlock(block)) continue
+      const chunks = chunkCount(this.#layout.blockBytes(block), this.#chunkSize)
+      const before = this.#queueTail
+      for (let c = 0; c < chunks; c++) if ((wanted[c >> 3]! & (0x80 >> (c & 7))) !== 0) this.#enqueueChunk(block, c)
+      if (this.#queueTail > before) this.#cache.request(this.file, block, effects)
+    }
+    for (const { first, count } of pull.ranges) {
+      for (let block = first as number; block < first + count; block++) {
+        if (!this.#layout.hasBlock(blockIndex(block)) || this.#isQueueFull) break
+        const chunks = chunkCount(this.#layout.blockBytes(blockIndex(block)), this.#chunkSize)
+        const before = this.#queueTail
+        for (let c = 0; c < chunks; c++) this.#enqueueChunk(block, c)
+        if (this.#queueTail > before) this.#cache.request(this.file, block, effects)
+      }
+    }
+  }
+
+  /** More than the credit allows would be restated before it could be sent. */
+  get #isQueueFull(): boolean {
+    return (
+      this.#queueTail >= QUEUE_MAX || this.#queueTail - this.#queueHead > this.#credit - this.#sequence + CHUNKS_MAX
+    )
+  }
+
+  #enqueueChunk(block: number, chunk: number): void {
+    const last = this.#sent.get(block)?.[chunk] ?? 0
+    if ((last !== 0 && last > this.#horizon) || this.#isQueueFull) return
+    this.#queue[this.#queueTail++] = block * CHUNKS_MAX + chunk
+  }
+
+  #clearQueue(): void {
+    this.#queueHead = 0
+    this.#queueTail = 0
+    this.#pageQueue = []
+    this.#echoDue = false
+  }
+
+  #fillChunk(batch: SendBatch, place: number, data: Uint8Array, now: Instant): number {
+    const block = Math.floor(place / CHUNKS_MAX)
+    const chunk = place % CHUNKS_MAX
+    const offset = chunk * this.#chunkSize
+    const length = chunkBytes(this.#layout.blockBytes(blockIndex(block)), this.#chunkSize, chunkIndex(chunk))
+    const log = this.#sentLog(block)
+    const resent = log[chunk] !== 0
+    this.#queueHead++
+    this.#writeHeader(batch.head, TAG.CHUNK, resent, now)
+    writeChunkPlace(batch.head, block, offset)
+    batch.push(this.to, CHUNK_HEADER_BYTES, data, offset, length)
+    log[chunk] = this.#sequence
+    return CHUNK_HEADER_BYTES + length + IP_UDP_BYTES
+  }
+
+  #fillPage(batch: SendBatch, now: Instant): number {
+    const { height, index } = this.#pageQueue.shift()!
+    const hashes = this.#tree.page(height, index)!
+    const key = `${height}/${index}`
+    this.#writeHeader(batch.head, TAG.TREE, this.#sentPages.has(key), now)
+    writeTreePlace(batch.head, height, index, hashes.length / HASH_BYTES)
+    batch.head.set(hashes, TREE_HEADER_BYTES)
+    batch.push(this.to, TREE_HEADER_BYTES + hashes.length)
+    this.#sentPages.delete(key)
+    this.#sentPages.set(key, this.#sequence)
+    if (this.#sentPages.size > BLOCKS_REMEMBERED) this.#sentPages.delete(this.#sentPages.keys().next().value!)
+    return TREE_HEADER_BYTES + hashes.length + IP_UDP_BYTES
+  }
+
+  #fillEcho(batch: SendBatch, now: Instant): number {
+    this.#writeHeader(batch.head, TAG.ECHO, false, now)
+    batch.push(this.to, BULK_HEADER_BYTES)
+    return BULK_HEADER_BYTES + IP_UDP_BYTES
+  }
+
+  #writeHeader(into: Uint8Array, tag: Tag, resent: boolean, now: Instant): void {
+    this.#echoDue = false
+    const sequence = ++this.#sequence
+    const stamp = (Math.round(now * 1000) + this.#clockZero) >>> 0
+    this.#stamps[sequence % STAMPS] = stamp
+    const flags = (resent ? FLAG.RETRANSMITTED : 0) | (this.#starved ? FLAG.APP_LIMITED : 0)
+    this.#starved = false
+    const hold = Math.min(HOLD_MAX, Math.round((since(this.#pulledAt, now) * 1000) / HOLD_UNIT_MICROS))
+    writeBulkHeader(into, tag, flags, this.#sessionHigh, this.#sessionLow, sequence, stamp, this.#pull, hold)
+  }
+
+  #sentLog(block: number): Uint32Array {
+    let log = this.#sent.get(block)
+    if (log === undefined) {
+      log = new Uint32Array(CHUNKS_MAX)
+      this.#sent.set(block, log)
+      if (this.#sent.size > BLOCKS_REMEMBERED) this.#sent.delete(this.#sent.keys().next().value!)
+    }
+    return log
+  }
+
+  #spend(octets: number): number {
+    this.#pacer.spend(octets)
+    return octets
+  }
+}

@@ -1,0 +1,164 @@
+// All that this process serves: which PULL belongs to which upload, who may pull, and whose turn it is to send.
+import type { Random } from '../ambient.js'
+import type { HashTree } from '../content/tree.js'
+import { type Endpoint, endpointKey, sameEndpoint } from '../endpoint.js'
+import { type BlockIndex, earliest, type Instant, NEVER } from '../units.js'
+import type { SendBatch } from '../wire/batch.js'
+import { ERROR_CODE, type ErrorCode } from '../wire/layout.js'
+import type { Pull } from '../wire/message.js'
+import { BlockCache } from './block-cache.js'
+import type { EffectSink } from './effect.js'
+import { Pacer } from './pacer.js'
+import { Upload } from './upload.js'
+
+/** Uploads at once; beyond it a PULL is answered TOO_MANY_UPLOADS. */
+const UPLOADS_MAX = 256
+/** Of one collector: its oldest makes room. */
+const UPLOADS_PER_ENDPOINT = 4
+/** Datagrams that one upload may send before the next has its turn. */
+const TURN = 8
+
+export interface ServedFile {
+  readonly tree: HashTree
+}
+
+export class Uploads {
+  readonly #files: ServedFile[]
+  readonly #random: Random
+  readonly #cache = new BlockCache()
+  readonly #uploads = new Map<string, Upload>()
+  /** Files that turned out to be changed or unreadable. */
+  readonly #lostFiles = new Set<number>()
+  readonly #limiter: Pacer | undefined
+  #turn = 0
+
+  /** @param limit octets a millisecond for all uploads together; undefined = none */
+  constructor(files: readonly ServedFile[], random: Random, limit: number | undefined, now: Instant) {
+    this.#files = [...files]
+    this.#random = random
+    if (limit !== undefined) {
+      this.#limiter = new Pacer()
+      this.#limiter.setRate(limit, now)
+    }
+  }
+
+  get active(): number {
+    return this.#uploads.size
+  }
+
+  /** Offers one more file. @returns its key */
+  add(file: ServedFile): number {
+    return this.#files.push(file) - 1
+  }
+
+  /**
+   * Takes a PULL of a collector that the list knows.
+   * @returns what to answer where it can't be served; 'bad-proof' is to be counted and dropped
+   */
+  onPull(from: Endpoint, pull: Pull, now: Instant, effects: EffectSink): ErrorCode | 'bad-proof' | undefined {
+    const key = uploadKey(from, pull.session)
+    let upload = this.#uploads.get(key)
+    if (upload === undefined) {
+      if (pull.largest > 0) return ERROR_CODE.UNKNOWN_SESSION
+      const file = this.#files.findIndex(served => sameOctets(served.tree.root, pull.root))
+      if (file < 0) return ERROR_CODE.NO_SUCH_ROOT
+      if (this.#lostFiles.has(file)) return ERROR_CODE.FILE_LOST
+      this.#forget(now)
+      this.#makeRoomFor(from)
+      if (this.#uploads.size >= UPLOADS_MAX) return ERROR_CODE.TOO_MANY_UPLOADS
+      const { tree } = this.#files[file]!
+      const clockZero = this.#random.u32()
+      upload = new Upload({ to: from, session: pull.session, file, tree, cache: this.#cache, clockZero }, now)
+      this.#uploads.set(key, upload)
+    }
+    if (!sameOctets(upload.root, pull.root)) return ERROR_CODE.NO_SUCH_ROOT
+    return upload.onPull(pull, now, effects) ? undefined : 'bad-proof'
+  }
+
+  /** The collector needs no more. @returns whether there was such an upload */
+  onGoodbye(from: Endpoint, session: bigint): boolean {
+    return this.#uploads.delete(uploadKey(from, session))
+  }
+
+  /**
+   * @param data undefined where the block can't be had any more
+   * @returns those that were being served from a file that is now lost, to be told so
+   */
+  onBlockRead(
+    file: number,
+    block: BlockIndex,
+    data: Uint8Array | undefined,
+    effects: EffectSink,
+  ): readonly { readonly to: Endpoint; readonly session: bigint }[] {
+    this.#cache.onRead(file, block, data, effects)
+    if (data !== undefined) return []
+    this.#lostFiles.add(file)
+    const told: { to: Endpoint; session: bigint }[] = []
+    for (const [key, upload] of this.#uploads) {
+      if (upload.file !== file) continue
+      told.push({ to: upload.to, session: upload.session })
+      this.#uploads.delete(key)
+    }
+    return told
+  }
+
+  /** Appends what is due, a few datagrams of each upload in turn. */
+  fill(batch: SendBatch, now: Instant): void {
+    const uploads = [...this.#uploads.values()]
+    if (uploads.length === 0) return
+    let idle = 0
+    while (idle < uploads.length && !batch.isFull) {
+      const upload = uploads[this.#turn++ % uploads.length]!
+      idle = this.#fillTurn(upload, batch, now) ? 0 : idle + 1
+    }
+  }
+
+  deadline(): Instant {
+    let at = NEVER
+    for (const upload of this.#uploads.values()) {
+      let next = upload.nextAt()
+      if (this.#limiter !== undefined && next !== NEVER) next = Math.max(next, this.#limiter.nextAt()) as Instant
+      at = earliest(at, next, upload.forgetAt)
+    }
+    return at
+  }
+
+  onTick(now: Instant): void {
+    this.#forget(now)
+  }
+
+  /** Ends all uploads. @returns whom to say goodbye to */
+  stop(): readonly { readonly to: Endpoint; readonly session: bigint }[] {
+    const told = [...this.#uploads.values()].map(({ to, session }) => ({ to, session }))
+    this.#uploads.clear()
+    return told
+  }
+
+  #fillTurn(upload: Upload, batch: SendBatch, now: Instant): boolean {
+    let sent = false
+    for (let i = 0; i < TURN && !batch.isFull; i++) {
+      const octets = upload.fillOne(batch, now, this.#limiter?.canSend(now) ?? true)
+      if (octets === 0) break
+      this.#limiter?.spend(octets)
+      sent = true
+    }
+    return sent
+  }
+
+  #forget(now: Instant): void {
+    for (const [key, upload] of this.#uploads) if (upload.forgetAt <= now) this.#uploads.delete(key)
+  }
+
+  #makeRoomFor(from: Endpoint): void {
+    const mine = [...this.#uploads].filter(([, upload]) => sameEndpoint(upload.to, from))
+    if (mine.length >= UPLOADS_PER_ENDPOINT) this.#uploads.delete(mine[0]![0])
+  }
+}
+
+function uploadKey(from: Endpoint, session: bigint): string {
+  return `${endpointKey(from)}/${session}`
+}
+
+function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i])
+}

@@ -1,0 +1,266 @@
+// Who is asked for what: the schedule of octets not yet taken, the blocks being put together, and the chunks that each
+// source owes, kept in step. Every missing octet stands in exactly one of three places: untaken in the schedule, owed by
+// a source (by two, at the end), or homeless until a source is found.
+import { Bitmap } from '../content/bitmap.js'
+import { chunkBytes, chunkOffset, type FileLayout } from '../content/layout.js'
+import { chunkIndex, type Instant, since } from '../units.js'
+import { CHUNKS_MAX } from '../wire/layout.js'
+import { Assembly, type OpenBlock } from './assembly.js'
+import type { EffectSink } from './effect.js'
+import { LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
+import type { LocalSource } from './local-source.js'
+import type { Path } from './path.js'
+import { type Interval, Schedule, type WorkerView } from './schedule.js'
+
+/** Share of the file that may be asked of two peers at the end, and how many chunks always may. */
+const DUPLICATE_SHARE = 0.01
+const DUPLICATE_CHUNKS_MIN = 64
+
+export class Work {
+  readonly schedule = new Schedule()
+  readonly assembly: Assembly
+  readonly paths: Path[] = []
+  readonly local: LocalSource | undefined
+  chunkSize: number
+  readonly #layout: FileLayout
+  /** Blocks some chunk of which is asked of two paths. */
+  readonly #shared = new Set<number>()
+  #duplicatesAsked = 0
+  /** Some missing chunk may be owed by nobody. */
+  #hasHomeless = false
+
+  constructor(layout: FileLayout, chunkSize: number, local: LocalSource | undefined) {
+    this.#layout = layout
+    this.assembly = new Assembly(layout)
+    this.chunkSize = chunkSize
+    this.local = local
+  }
+
+  get active(): readonly Path[] {
+    return this.paths.filter(path => path.state === 'active')
+  }
+
+  /** Whether any octet still has to come from some source. */
+  get isWanting(): boolean {
+    if (this.schedule.untaken > 0) return true
+    for (const open of this.assembly.all()) if (open.state === 'receiving' || open.state === 'parked') return true
+    return false
+  }
+
+  /** Sees to it that `path` has been asked for enough. */
+  refill(path: Path, now: Instant): void {
+    if (path.state !== 'active') return
+    if (path.owed.isEmpty && path.pages.size === 0) path.onBusy(now)
+    while (path.owed.octets < path.target && !this.assembly.isFull) {
+      const interval = this.schedule.take(path.number, this.#view)
+      if (interval === undefined) {
+        this.#help(path, now)
+        return
+      }
+      this.#ask(path.owed, interval)
+    }
+  }
+
+  /** Starts reading what is the local file's to give. */
+  refillLocal(effects: EffectSink): void {
+    if (this.local === undefined || !this.local.usable) return
+    for (const source of Object.values(LOCAL_SOURCES)) {
+      while (this.local.of(source).size < CHUNKS_MAX && !this.assembly.isFull) {
+        const interval = this.schedule.take(source)
+        if (interval === undefined) break
+        this.#ask(this.local.of(source), interval)
+      }
+    }
+    this.local.read(effects)
+  }
+
+  /** A chunk is there: nobody owes it any more. */
+  settle(open: OpenBlock, chunk: number, from: Path): void {
+    const wasOwed = from.owed.settle(open, chunk)
+    if (wasOwed && !this.#shared.has(open.index)) return
+    for (const path of this.paths) if (path !== from) path.owed.settle(open, chunk)
+    this.local?.settle(open, chunk)
+  }
+
+  /** Nobody owes anything of the block any more. */
+  release(open: OpenBlock): void {
+    for (const path of this.paths) path.owed.release(open)
+    this.local?.release(open)
+    this.#shared.delete(open.index)
+  }
+
+  /** Takes all work from a path that does not answer; `toLocal`: the local file gives it instead of other peers. */
+  strip(path: Path, toLocal: boolean): void {
+    this.#hasHomeless = true
+    const owed = [...path.owed.entries()].map(({ open, chunks }) => ({ open, chunks }))
+    for (const { open } of owed) path.owed.release(open)
+    if (toLocal && this.local?.usable) {
+      const mine = this.local.of(LOCAL_SOURCES['peer left'])
+      this.schedule.inherit(LOCAL_SOURCES['peer left'], path.number)
+      for (const { open, chunks } of owed) {
+        chunks.forEachSet(0, open.chunks, c => {
+          if (!open.have.has(c) && !this.#isOwed(open, c)) mine.want(open, c)
+        })
+      }
+    } else this.schedule.abandon(path.number)
+  }
+
+  /** Gives missing chunks that nobody owes to the path that would bring them first. */
+  adoptHomeless(now: Instant): void {
+    const paths = this.active
+    if (!this.#hasHomeless || paths.length === 0) return
+    this.#hasHomeless = false
+    for (const open of this.assembly.all()) {
+      if (open.state !== 'receiving') continue
+      const homeless = new Bitmap(open.chunks)
+      open.have.forEachMissing(0, open.chunks, c => {
+        if (!this.#hasPlace(open, c)) homeless.set(c)
+      })
+      if (homeless.isEmpty) continue
+      if (open.isUndivided) {
+        this.release(open)
+        this.assembly.reset(open)
+        homeless.setRange(0, open.chunks)
+      }
+      const path = paths.reduce((a, b) => (finishesIn(b) < finishesIn(a) ? b : a))
+      if (path.owed.isEmpty) path.onBusy(now)
+      homeless.forEachSet(0, open.chunks, c => path.owed.want(open, c))
+    }
+  }
+
+  /** What only the local file can give now: everything not asked of a live peer. */
+  turnToLocal(): void {
+    if (this.local?.usable !== true) return
+    const source = LOCAL_SOURCES['no other source']
+    this.schedule.inherit(source)
+    for (const path of this.paths) this.schedule.inherit(source, path.number)
+    for (const open of this.assembly.all()) {
+      if (open.state !== 'receiving') continue
+      open.have.forEachMissing(0, open.chunks, c => {
+        if (!this.#hasPlace(open, c)) this.local?.of(source).want(open, c)
+      })
+    }
+  }
+
+  /** The local file can't be used: its work is anyone's. */
+  abandonLocal(): void {
+    this.#hasHomeless = true
+    for (const source of Object.values(LOCAL_SOURCES)) this.schedule.abandon(source)
+  }
+
+  /** Starts a block anew; someone has to be found for it. */
+  restart(open: OpenBlock): void {
+    this.release(open)
+    this.assembly.reset(open)
+    this.#hasHomeless = true
+  }
+
+  /** Asks for a whole block from one path only, so that it answers for all of it. */
+  askAlone(open: OpenBlock, path: Path, now: Instant): void {
+    open.isUndivided = true
+    if (path.owed.isEmpty) path.onBusy(now)
+    path.owed.wantRange(open, 0, open.chunks)
+  }
+
+  /** Starts all unfinished blocks anew with smaller chunks: a path does not carry large datagrams. */
+  shrinkChunks(chunkSize: number): void {
+    this.chunkSize = chunkSize
+    for (const open of [...this.assembly.all()]) {
+      if (open.state !== 'receiving') continue
+      const owner = this.paths.find(path => path.owed.chunksOf(open.index) !== undefined)
+      this.release(open)
+      this.assembly.close(open)
+      const start = this.#layout.blockStart(open.index)
+      const interval = { start, end: start + open.bytes }
+      this.schedule.withdraw(interval.start, interval.end)
+      if (owner === undefined) this.schedule.orphan(interval.start, interval.end)
+      else this.#ask(owner.owed, interval)
+    }
+  }
+
+  readonly #view = (worker: number): WorkerView => {
+    const path = this.paths[worker - PATH_SOURCES_FROM]
+    if (path === undefined) return { rate: Infinity, outstanding: 0, stealable: false }
+    // What a silent peer may leave behind is the local file's to give, where there is one.
+    const stealable = path.timeouts === 0 || this.local?.usable !== true
+    return { rate: path.rate, outstanding: path.owed.octets, stealable }
+  }
+
+  #ask(owed: Path['owed'], interval: Interval): void {
+    const block = this.#layout.blockAt(interval.start)
+    const open = this.assembly.ensure(block, this.chunkSize)
+    const start = this.#layout.blockStart(block)
+    owed.wantRange(
+      open,
+      Math.ceil((interval.start - start) / open.chunkSize),
+      Math.ceil((interval.end - start) / open.chunkSize),
+    )
+  }
+
+  #isOwed(open: OpenBlock, chunk: number): boolean {
+    for (const path of this.paths) if (path.owed.chunksOf(open.index)?.has(chunk)) return true
+    return this.local?.owes(open.index, chunk) ?? false
+  }
+
+  /** Someone owes it, or it is still to be taken: a fragment may begin in the middle of a block. */
+  #hasPlace(open: OpenBlock, chunk: number): boolean {
+    return (
+      this.#isOwed(open, chunk) ||
+      this.schedule.holds(this.#layout.blockStart(open.index) + chunkOffset(chunkIndex(chunk), open.chunkSize))
+    )
+  }
+
+  /** Nothing is left to take: relieve the path that would finish last. */
+  #help(helper: Path, now: Instant): void {
+    let slow: Path | undefined
+    for (const path of this.paths) {
+      if (path === helper || path.state !== 'active' || path.owed.isEmpty) continue
+      if (!this.#view(path.number).stealable) continue
+      if (slow === undefined || finishesIn(path) > finishesIn(slow)) slow = path
+    }
+    if (slow === undefined || finishesIn(slow) < finishesIn(helper) + helper.cadence) return
+    // What its credit lets it send may be on its way already.
+    const inFlight = (slow.credit - slow.loss.largest) * this.chunkSize
+    const share = helper.rate / (helper.rate + slow.rate)
+    const movable = (slow.owed.octets - inFlight) * share
+    if (movable > 0) this.#move(slow, helper, movable)
+    else if (since(slow.usefulAt, now) > 1.5 * slow.roundTrip.smoothed + helper.roundTrip.smoothed + slow.cadence) {
+      this.#duplicate(slow, helper)
+    }
+  }
+
+  /** Moves the newest requests, which the slow path has not begun to send. */
+  #move(slow: Path, helper: Path, octets: number): void {
+    let left = octets
+    for (const { open, chunks } of slow.owed.newestFirst()) {
+      if (open.isUndivided) continue
+      for (let c = open.chunks - 1; c >= 0 && left > 0; c--) {
+        if (!chunks.has(c)) continue
+        slow.owed.settle(open, c)
+        helper.owed.want(open, c)
+        left -= chunkBytes(open.bytes, open.chunkSize, chunkIndex(c))
+      }
+      if (left <= 0) return
+    }
+  }
+
+  /** What is late is asked of a second path too, within a budget. */
+  #duplicate(slow: Path, helper: Path): void {
+    const chunksInFile = Math.ceil(this.#layout.size / this.chunkSize)
+    const budget = Math.max(DUPLICATE_CHUNKS_MIN, DUPLICATE_SHARE * chunksInFile)
+    for (const { open, chunks } of slow.owed.entries()) {
+      if (open.isUndivided) continue
+      chunks.forEachSet(0, open.chunks, c => {
+        if (this.#duplicatesAsked >= budget || helper.owed.chunksOf(open.index)?.has(c)) return
+        helper.owed.want(open, c)
+        this.#shared.add(open.index)
+        this.#duplicatesAsked++
+      })
+    }
+  }
+}
+
+/** Milliseconds until a path has brought what it owes. */
+export function finishesIn(path: Path): number {
+  return path.owed.octets / path.rate + path.roundTrip.smoothed
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { readArguments, runSeeds } from '../../src/sim/command-line.js'
+import { judge, type Outcome, outcomeOf } from '../../src/sim/oracle.js'
+import { type Plan, planOf } from '../../src/sim/plan.js'
+import { runScenario, type ScenarioResult } from '../../src/sim/scenario.js'
+import { makeSwarm, type Swarm } from '../../src/sim/swarm.js'
+import { SimulationError } from '../../src/sim/world.js'
+import { instant } from '../../src/units.js'
+
+/** PEER_UDP_SEED and PEER_UDP_SEEDS choose others. */
+const FIRST_SEED = Number(process.env.PEER_UDP_SEED ?? 1)
+const SEEDS = Number(process.env.PEER_UDP_SEEDS ?? 300)
+
+t.test('every swarm ends with an identical file or the right failure, then falls quiet and stops', async t => {
+  const outcomes: Record<string, number> = {}
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    const ended = scenario(seed)
+    if (ended instanceof SimulationError) t.fail(ended.summary, { found: ended.message })
+    else outcomes[ended.outcome.kind] = (outcomes[ended.outcome.kind] ?? 0) + 1
+  }
+  t.comment(outcomes)
+  t.ok((outcomes.identical ?? 0) > SEEDS / 2, 'most of them can succeed')
+})
+
+t.test('a seed plays the same twice, datagram for datagram', async t => {
+  const [first, second] = [runScenario(3), runScenario(3)]
+  t.equal(first.hash, second.hash)
+  t.equal(first.datagrams, second.datagrams)
+  t.ok(first.datagrams > 100)
+})
+
+t.test('a plan is drawn from its seed alone, and plans are of all kinds', async t => {
+  t.strictSame(planOf(5), planOf(5))
+  const plans = Array.from({ length: 500 }, (_, seed) => planOf(seed))
+  const peers = plans.flatMap(plan => plan.peers)
+  const kindsOf = (values: readonly (string | number)[]) => [...new Set(values)].sort()
+  t.strictSame(kindsOf(peers.map(peer => peer.holding)), ['lying', 'none', 'rotten', 'stale', 'whole'])
+  t.strictSame(kindsOf(peers.map(peer => peer.ending.kind)), ['hangs', 'killed', 'leaves', 'restarts', 'stays'])
+  t.strictSame(kindsOf(plans.map(plan => plan.manager.ending.kind)), ['killed', 'restarts', 'stays'])
+  t.strictSame(kindsOf(plans.map(plan => plan.collector.disk.failing!)), ['finish', 'none', 'prepare', 'write'])
+  t.equal(kindsOf(plans.map(plan => plan.peers.length)).length, 16)
+  for (const size of [0, 1, 1_024, 65_536, 65_537]) t.ok(plans.some(plan => plan.size === size))
+})
+
+t.test('the oracle sees a wrong octet, a wrong size and an unfinished target', async t => {
+  const { swarm, outcome } = succeeding()
+  const disk = swarm.collector.disk
+  const target = disk.target!
+  t.equal(judge(swarm, outcome), undefined)
+  target.content[7]! ^= 1
+  t.match(judge(swarm, outcome), /octets differ/)
+  target.content[7]! ^= 1
+  disk.target = { ...target, isFinished: false }
+  t.match(judge(swarm, outcome), /not finished/)
+  disk.target = target
+  t.match(judge(swarm, { ...outcome, result: { ...outcome.result, bytes: 1 } }), /1 of \d+ octets/)
+  t.match(judge(swarm, { ...outcome, result: { ...outcome.result, root: new Uint8Array(32) } }), /nobody offers/)
+  const [fragment] = outcome.result.fragments
+  const without = { ...outcome.result, fragments: [{ ...fragment!, sources: [], localBytes: 0 }] }
+  t.match(judge(swarm, { ...outcome, result: without }), /fragments/)
+})
+
+t.test('the oracle takes no failure for right that nothing explains', async t => {
+  const { swarm, outcome } = succeeding()
+  swarm.collector.disk.target = undefined
+  for (const kind of ['incomplete', 'disk', 'not-identical', 'no-offer', 'interrupted'] as const) {
+    const failure = kind === 'incomplete' ? { kind, detail: '', missing: 1 } : { kind, detail: '' }
+    const { result, at } = outcome
+    t.match(judge(swarm, { kind: 'failed', result: { ...result, failure }, failure, at }), new RegExp(kind))
+  }
+  t.match(judge(swarm, { kind: 'none' }), /no result of the transfer/)
+})
+
+t.test('the oracle takes a failure for right when no source was left', async t => {
+  const { swarm, outcome } = succeeding()
+  swarm.collector.disk.target = undefined
+  for (const peer of swarm.peers) peer.kill()
+  const failure = { kind: 'incomplete', detail: '', missing: 1 } as const
+  t.equal(judge(swarm, { kind: 'failed', result: { ...outcome.result, failure }, failure, at: outcome.at }), undefined)
+})
+
+t.test('the oracle sees a wrong block in a target that was given up', async t => {
+  const { swarm } = succeeding()
+  const { disk } = swarm.collector
+  disk.target = { ...disk.target!, isFinished: false }
+  disk.target.content[7]! ^= 1
+  t.match(judge(swarm, { kind: 'none' }), /block 0 is written with wrong octets/)
+})
+
+t.test('npm run sim reads its arguments, and says in one line what is wrong with them', async t => {
+  t.match(readArguments([]), { first: 1, count: 100 })
+  t.match(readArguments(['--seed', '7']), { first: 7, count: 1 })
+  t.match(readArguments(['--seed', '7', '--seeds', '3', '--pcap', 'x']), { first: 7, count: 3, pcap: 'x' })
+  for (const bad of [
+    ['--seeds', '0'],
+    ['--seeds', '1.5'],
+    ['--seed', 'x'],
+    ['--seed', '4294967296'],
+    ['--speed'],
+    ['x'],
+  ]) {
+    t.throws(() => readArguments(bad), { name: 'UsageError', exitCode: 2, message: /^[^\n]+usage: npm run sim/ })
+  }
+})
+
+t.test('npm run sim prints a summary, and writes a capture and a trace', async t => {
+  const folder = t.testdir()
+  const [pcap, trace] = [join(folder, 'run.pcap'), join(folder, 'run.jsonl')]
+  const lines: string[] = []
+  t.equal(
+    runSeeds({ first: 1, count: 2, pcap, trace }, line => lines.push(line)),
+    true,
+  )
+  t.match(lines, [/^2 seeds: .*; \d+ datagrams, \d+ s simulated in [\d.]+ s$/])
+  const events = readFileSync(trace, 'utf8').trim().split('\n')
+  t.ok(events.map(line => JSON.parse(line)).every(({ t: at, name }) => at >= 0 && name.includes(':')))
+  const sent = events.filter(line => line.includes('"net:datagram"')).length
+  t.ok(readFileSync(pcap).length > sent * (16 + 28 + 14))
+})
+
+function scenario(seed: number): ScenarioResult | SimulationError {
+  try {
+    return runScenario(seed)
+  } catch (error) {
+    if (error instanceof SimulationError) return error
+    throw error
+  }
+}
+
+/** A swarm in which nothing goes wrong, and its end. */
+function succeeding(): { readonly swarm: Swarm; readonly outcome: Outcome & { readonly kind: 'identical' } } {
+  const swarm = makeSwarm(calm(planOf(1)), [])
+  const isDone = () => outcomeOf(swarm.collector).kind !== 'none'
+  swarm.world.run({ until: instant(60_000), stopWhen: isDone })
+  const outcome = outcomeOf(swarm.collector)
+  if (outcome.kind !== 'identical') throw swarm.world.failure(`a calm swarm ends with ${outcome.kind}`)
+  return { swarm, outcome }
+}
+
+/** The same swarm, with nothing planned against it. */
+function calm(plan: Plan): Plan {
+  const computer = {
+    joins: instant(0),
+    ending: { kind: 'stays' },
+    pauses: [],
+    up: {},
+    down: {},
+    disk: {},
+    ttl: 0,
+  } as const
+  return {
+    ...plan,
+    size: 100_000,
+    isMutating: false,
+    manager: { ...plan.manager, ...computer },
+    peers: plan.peers.map(peer => ({ ...peer, ...computer, holding: 'whole' })),
+    // It joins last, so that all sources are listed long before.
+    collector: { ...plan.collector, ...computer, joins: instant(5_000), holding: 'none', once: false },
+    cuts: [],
+  }
+}
