@@ -1,0 +1,31 @@
+// `peer-udp manager`: keeps the list and shows it whenever it changes.
+import { createManager, endpointKey } from '../index.js'
+import { Dashboard } from './dashboard.js'
+import { EXIT_OF_STOP, type ExitCode } from './exit-codes.js'
+import { Output } from './output.js'
+
+export interface ManagerCommand {
+  readonly port: number
+  /** Undefined: loopback. */
+  readonly listen: string | undefined
+  readonly json: boolean
+}
+
+/** Runs until `signal` or an error. @returns the exit code @throws UsageError for what the operator can mend */
+export async function runManager(command: ManagerCommand, signal: AbortSignal): Promise<ExitCode> {
+  const output = new Output({ json: command.json })
+  const node = await createManager({
+    port: command.port,
+    ...(command.listen === undefined ? {} : { listen: command.listen }),
+    onEvent: event => dashboard.draw(event),
+    signal,
+  })
+  const dashboard = new Dashboard({ output, own: undefined, files: [], now: () => node.now() })
+  const local = endpointKey(node.local)
+  output.say(`manager on ${local}, waiting for peers (Ctrl-C closes the swarm)`)
+  output.emit('started', { role: 'manager', local })
+  const why = await node.done
+  output.say('the swarm is closed: the peers were told goodbye')
+  output.emit('stopped', { why })
+  return EXIT_OF_STOP[why]
+}
