@@ -1,0 +1,32 @@
+// The relay's own process: its timing must not depend on what the bench draws or computes.
+import { assert, unreachable } from '../../src/errors.js'
+import { SeededRandom } from '../../src/sim/random.js'
+import type { RelayReply, RelayRequest } from './messages.js'
+import { Relay } from './relay.js'
+
+let relay: Relay | undefined
+
+process.on('message', (request: RelayRequest) => {
+  void answer(request).then(reply => process.send?.(reply))
+})
+process.on('disconnect', () => process.exit())
+// Ctrl-C reaches the whole group: the bench ends the relay when it has ended the rest.
+process.on('SIGINT', () => {})
+
+async function answer(request: RelayRequest): Promise<RelayReply> {
+  switch (request.kind) {
+    case 'open':
+      relay?.close()
+      relay = await Relay.open(request.ports)
+      return { kind: 'opened', ports: relay.ports }
+    case 'shape':
+      assert(relay !== undefined, 'a relay is opened before it is shaped')
+      relay.shape(request.settings, new SeededRandom(request.luck.seed, request.luck.label))
+      return { kind: 'shaped' }
+    case 'count':
+      assert(relay !== undefined, 'a relay is opened before it counts')
+      return { kind: 'counted', counts: await relay.counts() }
+    default:
+      return unreachable(request)
+  }
+}

@@ -1,0 +1,58 @@
+// The bench's end of the relay process.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { NetworkSettings } from './emulated-network.js'
+import type { Luck, RelayCounts, RelayReply, RelayRequest } from './messages.js'
+
+/** Milliseconds; an answer takes one or two. */
+const PATIENCE = 10_000
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url))
+
+export class RelayProcess {
+  readonly #child: ChildProcess
+
+  constructor() {
+    // Not the JSON of the default: it has no Infinity.
+    this.#child = fork(MAIN, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  }
+
+  /** @param ports of the processes, on loopback @returns the ports under which they see each other, in the same order */
+  async open(ports: readonly number[]): Promise<readonly number[]> {
+    return (await this.#ask({ kind: 'open', ports }, 'opened')).ports
+  }
+
+  async shape(settings: NetworkSettings, luck: Luck): Promise<void> {
+    await this.#ask({ kind: 'shape', settings, luck }, 'shaped')
+  }
+
+  async counts(): Promise<RelayCounts> {
+    return (await this.#ask({ kind: 'count' }, 'counted')).counts
+  }
+
+  close(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  /** One question at a time: the next message is its answer. */
+  async #ask<Kind extends RelayReply['kind']>(
+    request: RelayRequest,
+    kind: Kind,
+  ): Promise<Extract<RelayReply, { kind: Kind }>> {
+    const giveUp = new AbortController()
+    const onExit = () => giveUp.abort('ended')
+    const timer = setTimeout(() => giveUp.abort('does not answer'), PATIENCE)
+    this.#child.once('exit', onExit)
+    try {
+      this.#child.send(request)
+      const [reply] = (await once(this.#child, 'message', { signal: giveUp.signal })) as [RelayReply]
+      if (reply.kind !== kind) throw new Error(`the relay answered "${reply.kind}" instead of "${kind}"`)
+      return reply as Extract<RelayReply, { kind: Kind }>
+    } catch (error) {
+      throw giveUp.signal.aborted ? new Error(`the relay process ${giveUp.signal.reason}`) : error
+    } finally {
+      clearTimeout(timer)
+      this.#child.off('exit', onExit)
+    }
+  }
+}

@@ -1,0 +1,230 @@
+// From flags to a plan, and from measurements to what is printed.
+import t from 'tap'
+import { checkRate, highestRate } from '../../bench/ceiling.js'
+import { figuresOf, median, rowsOf } from '../../bench/figures.js'
+import { limitOf, PAYLOAD_BYTES } from '../../bench/limit.js'
+import { planNetwork } from '../../bench/network-plan.js'
+import { type BenchOptions, readOptions } from '../../bench/options.js'
+import { barChart } from '../../bench/report/bar-chart.js'
+import { describeRun } from '../../bench/report/description.js'
+import { page } from '../../bench/report/page.js'
+import { rateChart, ratesOf } from '../../bench/report/rate-chart.js'
+import { escaped, ticks } from '../../bench/report/svg.js'
+import { benchTable, remarks } from '../../bench/report/table.js'
+import { cpuTimeIn } from '../../bench/swarm/cpu-time.js'
+import type { DoneTrial, FailedTrial } from '../../bench/trial.js'
+import { UsageError } from '../../src/errors.js'
+
+t.test('without flags the bench measures what its documentation says', async t => {
+  t.match(optionsOf([]), {
+    size: 100e6,
+    rate: 100,
+    rtt: 40,
+    losses: [0, 0.01, 0.05, 0.1, 0.2],
+    burst: 1,
+    queue: 500_000,
+    jitter: 0,
+    peers: 1,
+    runs: 1,
+    seed: 1,
+  })
+  t.match(optionsOf(['--smoke', '--runs', '2']), { size: 1e6, losses: [0, 0.05], runs: 2 })
+  t.equal(readOptions(['--help']), undefined)
+})
+
+t.test('each flag is read in its unit', async t => {
+  const argv = '--size 2.5 --rate 20 --rtt 100 --loss 0.5,3,3 --burst 8 --queue 30 --jitter 5 --peers 3 --seed 9'
+  t.match(optionsOf([...argv.split(' '), '--json', 'a.json', '--out', 'b']), {
+    size: 2_500_000,
+    rate: 20,
+    rtt: 100,
+    losses: [0.005, 0.03],
+    burst: 8,
+    queue: 30_000,
+    jitter: 5,
+    peers: 3,
+    seed: 9,
+    json: 'a.json',
+    out: 'b',
+  })
+  t.equal(optionsOf(['--rate', '30', '--peers', '3', '--rtt', '80']).queue, 100_000, "a peer's own product")
+  t.equal(optionsOf(['--rtt', '0']).queue, 15_000, 'no queue is so short that it lets no burst pass')
+})
+
+t.test('a flag that makes no sense is refused in one line that says what to write', async t => {
+  const wrong = [
+    ['--size', '0'],
+    ['--size', '1e3'],
+    ['--rate', '-1'],
+    ['--rtt', '2001'],
+    ['--loss', '51'],
+    ['--loss', ''],
+    ['--loss', '1,,2'],
+    ['--loss', '0,1,2,3,4,5,6,7,8,9,10,11,12'],
+    ['--peers', '1.5'],
+    ['--queue', '2'],
+    ['--json', ''],
+    ['--nonsense'],
+    ['--runs'],
+    ['more'],
+  ]
+  for (const argv of wrong) {
+    const error = t.throws(() => readOptions(argv), UsageError, argv.join(' ')) as unknown as Error
+    t.notMatch(error.message, '\n')
+  }
+})
+
+t.test("a rate near the relay's ceiling is refused, with the one that may be asked for", async t => {
+  t.equal(highestRate(50_000), 300)
+  t.doesNotThrow(() => checkRate(300, 50_000))
+  t.throws(() => checkRate(301, 50_000), { message: /ask for 300 Mbit\/s at most/ })
+})
+
+t.test('the limit is what datagrams of 1444 octets in packets of 1500 carry after the loss', async t => {
+  t.equal(PAYLOAD_BYTES, 1_444)
+  t.equal(limitOf(100, 0).toFixed(2), '96.27')
+  t.equal(limitOf(100, 0.2).toFixed(2), '77.01')
+})
+
+t.test('uplinks of all peers together have the rate of the collector', async t => {
+  const { computers, delay, loss, mtu } = planNetwork(optionsOf(['--peers', '4', '--queue', '50']), 0.05)
+  t.strictSame(
+    computers.map(({ up, down }) => [up, down]),
+    [
+      [100, 100],
+      [25, 100],
+      [25, 100],
+      [25, 100],
+      [25, 100],
+      [100, 100],
+    ],
+  )
+  t.ok(computers.every(({ upQueue, downQueue }) => upQueue === 50_000 && downQueue === 50_000))
+  t.match({ delay, loss, mtu }, { delay: 20, loss: 0.05, mtu: 1_500 })
+})
+
+t.test('figures follow from one transfer', async t => {
+  const figures = figuresOf(TRIAL, { size: 10e6, rate: 100 })
+  t.equal(figures.goodput, 80)
+  t.equal(figures.efficiency.toFixed(4), (80 / limitOf(100, 0.1)).toFixed(4))
+  // 7000 chunks; of 7900 that the uplink carried 790 were lost, as a tenth is; 100 more found the queue full.
+  t.equal(figures.beyond.toFixed(6), ((8_000 * 0.9) / 7_000 - 1).toFixed(6))
+  t.match(figures, { cpuPeers: 20, cpuCollector: 40, queueMedian: 2, queueP95: 8, relayLateness: 1, relayLost: 0 })
+})
+
+t.test('nothing is beyond the necessary where only chance took datagrams', async t => {
+  const data = { entered: 10_000, carried: 10_000, lost: 3_000, queueFull: 0, tooLarge: 0, delivered: 7_000 }
+  const { beyond } = figuresOf({ ...TRIAL, counts: { ...TRIAL.counts, data } }, { size: 10e6, rate: 100 })
+  t.equal(Math.abs(beyond) < 1e-12, true)
+})
+
+t.test('a row holds the median of each figure over the runs that came to their end', async t => {
+  const options = optionsOf(['--size', '10', '--loss', '10,20', '--runs', '4'])
+  const trials = [4, 1, 2].map((seconds, at): DoneTrial => ({ ...TRIAL, run: at + 1, seconds }))
+  const [row, empty] = rowsOf([...trials, FAILED, { ...FAILED, loss: 0.2 }], options)
+  t.equal(row?.median?.seconds, 2)
+  t.equal(row?.median?.goodput, 40)
+  t.equal(row?.trials.length, 4)
+  t.equal(empty?.median, undefined)
+})
+
+t.test('the median of an even number is the mean of the middle two, and unknown where one is', async t => {
+  t.equal(median([4, 1, 3, 2]), 2.5)
+  t.equal(median([3]), 3)
+  t.equal(median([]), undefined)
+  t.equal(median([1, undefined]), undefined)
+})
+
+t.test('the table lines up its cells, and says what is doubtful below', async t => {
+  const options = optionsOf(['--size', '10', '--loss', '10,20'])
+  const late = { ...TRIAL, counts: { ...TRIAL.counts, lateness: { median: 1, p95: 2, p99: 12 }, overruns: 3 } }
+  const rows = rowsOf([late, { ...FAILED, loss: 0.2 }], options)
+  t.strictSame(benchTable(rows), [
+    'loss  goodput  limit      E  beyond  CPU peers  CPU collector  queue median  queue p95',
+    '10 %     80.0   86.6  0.923   2.9 %       20.0           40.0        2.0 ms     8.0 ms',
+    '20 %        -   77.0      -       -          -              -             -          -',
+  ])
+  t.match(remarks(rows), [
+    /goodput and limit in Mbit/,
+    /10 %: the relay was 12\.0 ms late/,
+    /10 %: 3 datagrams were lost in the relay's own sockets/,
+    /20 %: 1 of 1 transfers failed/,
+  ])
+})
+
+t.test('CPU time is read past a name with spaces and brackets in it', async t => {
+  t.equal(cpuTimeIn('77 (a) b (c)) S 1 77 77 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 11 0'), 2)
+})
+
+t.test('the ticks of an axis are round and reach the largest value', async t => {
+  t.strictSame(ticks(96.3), [0, 25, 50, 75, 100])
+  t.strictSame(ticks(7), [0, 2, 4, 6, 8])
+  t.strictSame(ticks(0.3), [0, 0.1, 0.2, 0.3])
+  t.strictSame(ticks(0), [0, 1])
+})
+
+t.test('the rate between two moments stands in the middle of them', async t => {
+  t.strictSame(
+    ratesOf([
+      { seconds: 1, octets: 1e6 },
+      { seconds: 1, octets: 1e6 },
+      { seconds: 3, octets: 5e6 },
+    ]),
+    [
+      { seconds: 0.5, rate: 8 },
+      { seconds: 2, rate: 16 },
+    ],
+  )
+})
+
+t.test('charts draw a bar for each number and none for what is unknown', async t => {
+  const series = [{ name: 'a < b', tone: 'main', values: [1, undefined, -0.5] }] as const
+  const groups = [{ label: 'one' }, { label: 'two', note: 'failed' }, { label: 'three' }]
+  const drawn = barChart({ title: 'T & T', unit: 'ms', groups, series, decimals: 1 })
+  t.equal(drawn.match(/class="main"/g)?.length, 3, 'two bars and the one of the legend')
+  t.match(drawn, 'T &amp; T')
+  t.match(drawn, 'a &lt; b')
+  t.match(drawn, 'failed')
+  t.notMatch(drawn, /NaN|undefined|height="-/)
+  t.notMatch(rateChart({ title: 'empty', progress: [], limit: 10 }), /NaN|undefined/)
+  t.equal(escaped('<"&">'), '&lt;&quot;&amp;&quot;&gt;')
+})
+
+t.test('the page stands alone, and names the command that makes it again', async t => {
+  const options = optionsOf(['--size', '10', '--loss', '10,20', '--peers', '2'])
+  const description = describeRun(options, 50_000)
+  const html = page(rowsOf([TRIAL, { ...FAILED, loss: 0.2 }], options), description)
+  t.equal(html.match(/<svg/g)?.length, 5, 'four charts, and one over time for the loss that was measured')
+  t.notMatch(html, /<script|<link|<img|@import|url\(/)
+  t.match(html, 'prefers-color-scheme:dark')
+  const [, flags = ''] = /npm run bench -- ([^<]*)</.exec(html) ?? []
+  t.strictSame(optionsOf(flags.split(' ')), options)
+  t.equal(description.settings, '10 MB, 100 Mbit/s, RTT 40 ms, queue 250 kB, 2 peers of 50 Mbit/s each, 1 run')
+})
+
+const TRIAL: DoneTrial = {
+  kind: 'done',
+  loss: 0.1,
+  run: 1,
+  seconds: 1,
+  chunks: 7_000,
+  duplicates: 10,
+  cpu: { peers: 0.2, collector: 0.4 },
+  progress: [
+    { seconds: 0.5, octets: 5e6 },
+    { seconds: 1, octets: 10e6 },
+  ],
+  counts: {
+    data: { entered: 8_000, carried: 7_900, lost: 790, queueFull: 100, tooLarge: 0, delivered: 7_110 },
+    wait: { median: 2, p95: 8, p99: 9 },
+    lateness: { median: 0.1, p95: 0.5, p99: 1 },
+    overruns: 0,
+  },
+}
+const FAILED: FailedTrial = { kind: 'failed', loss: 0.1, run: 9, why: 'not done after 20 s' }
+
+function optionsOf(argv: readonly string[]): BenchOptions {
+  const options = readOptions(argv)
+  if (options === undefined) throw new Error('help was asked for')
+  return options
+}

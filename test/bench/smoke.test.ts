@@ -1,0 +1,88 @@
+// The whole bench, small: real processes through the relay, a table, and a report.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { built } from '../cli/process.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const BENCH = join(ROOT, 'bench/dist/bench/main.js')
+
+await built()
+const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+execFileSync(process.execPath, [compiler, '-p', 'tsconfig.bench.json'], {
+  cwd: ROOT,
+  stdio: ['ignore', 'inherit', 'inherit'],
+})
+
+t.test('moves a file at each loss, prints the table and writes the report', async t => {
+  const folder = t.testdir({})
+  const { code, stdout, stderr } = await bench(folder, [
+    '--smoke',
+    '--peers',
+    '2',
+    '--json',
+    'all.json',
+    '--out',
+    'out',
+  ])
+  t.equal(code, 0, stderr)
+  t.match(stdout, /^loss +goodput +limit +E .*\n +0 % .*\n +5 % .*\n\n/)
+  t.match(stderr, /the relay carries [\d,]+ datagrams\/s/)
+  t.match(stderr, /5 % loss: [\d.]+ s, [\d.]+ Mbit\/s, E /)
+
+  const report = JSON.parse(readFileSync(join(folder, 'all.json'), 'utf8'))
+  t.strictSame(
+    report.rows.map((row: { loss: number }) => row.loss),
+    [0, 0.05],
+  )
+  for (const { trials, median } of report.rows) {
+    const [{ counts, chunks }] = trials
+    t.ok(median.efficiency > 0 && median.efficiency <= 1.02, `E ${median.efficiency}`)
+    t.ok(counts.data.delivered >= chunks, 'each chunk came through the relay')
+    t.equal(counts.data.tooLarge, 0, 'no datagram is too large for Ethernet')
+  }
+  const [without, with5] = report.rows
+  t.equal(without.trials[0].counts.data.lost, 0)
+  t.ok(with5.trials[0].counts.data.lost > 0)
+  t.match(readFileSync(join(folder, 'out/report.html'), 'utf8'), /<\/html>\n$/)
+  t.match(readFileSync(join(folder, 'out/goodput.svg'), 'utf8'), /^<svg [\s\S]*<\/svg>\n$/)
+  t.strictSame(leftovers(folder), [], 'no files stay behind')
+})
+
+t.test('Ctrl-C ends everything, with exit code 130', async t => {
+  const folder = t.testdir({})
+  const { code, stdout, stderr } = await bench(folder, ['--smoke', '--out', 'out'], /0 % loss: .*E/)
+  t.equal(code, 130, stderr)
+  t.equal(stdout, '', 'no table of half a run')
+  t.strictSame(leftovers(folder), [])
+})
+
+t.test('a flag that makes no sense is exit code 2 and one line', async t => {
+  const { code, stdout, stderr } = await bench(t.testdir({}), ['--loss', 'much'])
+  t.equal(code, 2)
+  t.match(stderr, /^bench: --loss takes [^\n]*\n$/)
+  t.equal(stdout, '')
+})
+
+/** @param interruptAt words on stderr at which it gets Ctrl-C */
+async function bench(cwd: string, args: readonly string[], interruptAt?: RegExp) {
+  const child = spawn(process.execPath, [BENCH, ...args], { cwd, env: { PATH: process.env.PATH, TMPDIR: cwd } })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', data => {
+    stdout += data
+  })
+  child.stderr.on('data', data => {
+    stderr += data
+    if (interruptAt?.test(stderr)) child.kill('SIGINT')
+  })
+  const [code] = await once(child, 'close')
+  return { code, stdout, stderr }
+}
+
+/** Folders that a bench did not take away. */
+function leftovers(folder: string): string[] {
+  return readdirSync(folder).filter(name => name.startsWith('peer-udp-bench-'))
+}
