@@ -1,8 +1,8 @@
 import { type BlockIndex, blockIndex } from '../units.js'
 import type { EffectSink } from './effect.js'
 
-/** Blocks kept: 16 MiB, several round trips of a fast path. */
-const CACHED_MAX = 256
+/** Blocks kept: 8 MiB, several round trips of a fast path. */
+const CACHED_MAX = 128
 /** Reads under way at once. */
 const READS_MAX = 32
 /** Reads waiting for their turn; a PULL that asks for more asks again. */

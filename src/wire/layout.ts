@@ -71,7 +71,7 @@ export const CHUNK_OFFSET_AT = 26 // u16: octets from the start of the block
 export const CHUNK_HEADER_BYTES = 28
 
 // TREE, after the bulk prefix.
-export const TREE_HEIGHT_AT = 22 // u8: height of the node whose descendants follow, up to TREE_HEIGHT_MAX; leaves have height 0
+export const TREE_HEIGHT_AT = 22 // u8: height of the node whose descendants follow; leaves have height 0
 export const TREE_INDEX_AT = 23 // u32: which node at that height, from 0
 export const TREE_COUNT_AT = 27 // u8: hashes that follow, 1 to TREE_PAGE_HASHES_MAX
 export const TREE_HEADER_BYTES = 28
@@ -165,7 +165,7 @@ export const REASON = {
 export type Reason = (typeof REASON)[keyof typeof REASON]
 
 export const ERROR_CODE = {
-  /** The manager does not know this session: register again. */
+  /** The manager does not know this session: register again. An uploading peer has no such transfer: begin another. */
   UNKNOWN_SESSION: 1,
   /** The cookie is too old or was made for another address: say HELLO again. */
   BAD_COOKIE: 2,
@@ -208,6 +208,6 @@ export const TTL_MAX_SECONDS = 315_360_000
 export const TTL_LEFT_MAX_MS = 0xffffffff
 export const LIST_PAGES_MAX = 4_096
 export const PEERS_MAX = 10_000
-/** Every datagram but CHUNK and TREE: safe on any path (RFC 9000, section 14). */
+/** Every datagram but CHUNK: safe on any path (RFC 9000, section 14). */
 export const CONTROL_BYTES_MAX = 1_200
 export const DATAGRAM_BYTES_MAX = 65_507

@@ -7,7 +7,7 @@ import { FullTree, leafHash, PartialTree } from '../../src/content/tree.js'
 import { InvariantError } from '../../src/errors.js'
 import { systemDigests as digests } from '../../src/shell/entropy.js'
 import { blockIndex } from '../../src/units.js'
-import { BLOCK_BYTES, FILE_BYTES_MAX, HASH_BYTES } from '../../src/wire/layout.js'
+import { BLOCK_BYTES, BLOCKS_MAX, FILE_BYTES_MAX, HASH_BYTES, TREE_HEIGHT_MAX } from '../../src/wire/layout.js'
 
 /** Block counts around the edges of pages at two heights, and any up to three levels. */
 const counts = fc.oneof(
@@ -139,6 +139,17 @@ t.test('the largest size claimed costs nothing before a page holds', async t => 
   const partial = new PartialTree(digests, FILE_BYTES_MAX, new Uint8Array(HASH_BYTES))
   t.strictSame(partial.pageFor(blockIndex(0)), { height: 25, index: 0 })
   t.notOk(partial.verifyPage(25, 0, new Uint8Array(16 * HASH_BYTES)))
+})
+
+t.test('the largest file asks for its top page first, at the greatest height that the wire carries', async t => {
+  // What lies below the top page need not be there to check it: its 16 hashes give the root.
+  const top = Array.from({ length: 16 }, (_, i) => digests.sha256(Buffer.from(`${i}`)))
+  const partial = new PartialTree(digests, FILE_BYTES_MAX, naiveRoot(top, FILE_BYTES_MAX))
+  const last = blockIndex(BLOCKS_MAX - 1)
+  t.strictSame(partial.pageFor(last), { height: TREE_HEIGHT_MAX, index: 0 })
+  t.notOk(partial.verifyPage(TREE_HEIGHT_MAX, 0, Buffer.concat(top.slice(1))), 'one hash less')
+  t.ok(partial.verifyPage(TREE_HEIGHT_MAX, 0, Buffer.concat(top)))
+  t.strictSame(partial.pageFor(last), { height: 20, index: 15 })
 })
 
 t.test('spec/content.md: the worked examples are the hashes that its rules give', async t => {
