@@ -1,12 +1,12 @@
 import { type BlockIndex, blockIndex } from '../units.js'
 import type { EffectSink } from './effect.js'
 
-/** Blocks kept: 8 MiB, several round trips of a fast path. */
-const CACHED_MAX = 128
+/** Blocks kept: 16 MiB, more than all that is being read or waits for it. */
+const CACHED_MAX = 256
 /** Reads under way at once. */
 const READS_MAX = 32
 /** Reads waiting for their turn; a PULL that asks for more asks again. */
-const WAITING_MAX = 512
+const WAITING_MAX = 192
 
 /** Blocks of our own files on their way from the disk to the network, the latest used kept longest. */
 export class BlockCache {
