@@ -31,6 +31,7 @@ Options of peer
   --no-collect         don't, not even on port 5001
   --out PATH           where a collector writes; reconstructed_file.txt beside the shared file
   --once               a collector leaves when it is done
+  --trace FILE         a collector writes down what the transfer does, as JSON lines (spec/interface.md)
 
 Exit codes
   0 fine   1 internal error   2 usage   3 no manager   4 port   5 file or disk
@@ -58,6 +59,7 @@ const PEER_FLAGS = {
   collect: { type: 'boolean' },
   out: { type: 'string' },
   once: { type: 'boolean' },
+  trace: { type: 'string' },
 } as const
 const FLAGS_OF = {
   manager: { ...SHARED_FLAGS, ...MANAGER_FLAGS },
@@ -112,7 +114,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
   checkCount(positionals, 2, 'peer takes a port and a TTL, no more')
   const port = portOf(portText)
   const collect = typeof flags.collect === 'boolean' ? flags.collect : port === COLLECTOR_PORT
-  for (const flag of ['out', 'once'] as const) {
+  for (const flag of ['out', 'once', 'trace'] as const) {
     if (!collect && flags[flag] !== undefined) throw new UsageError(`--${flag} is for a collector: add --collect`)
   }
   const options = {
@@ -127,6 +129,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
     limit: optional(textOf(flags, 'limit'), rateOf),
     wait: flags.wait === true,
     json: flags.json === true,
+    trace: textOf(flags, 'trace'),
   }
   return signal => runPeer(options, signal)
 }

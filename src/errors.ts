@@ -17,6 +17,9 @@ export class FileError extends UsageError {
   override readonly exitCode = 5
 }
 
+/** The trace can't be written. */
+export class TraceFileError extends FileError {}
+
 /** Our own reasoning broke. Never caught: the process stops. */
 export class InvariantError extends Error {
   override readonly name = 'InvariantError'

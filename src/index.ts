@@ -13,12 +13,14 @@ import { systemDigests, systemRandom } from './shell/entropy.js'
 import { listenFor, resolveEndpoint, resolveHost } from './shell/names.js'
 import { openShared, type SharedFile } from './shell/shared-file.js'
 import { openDgramSocket } from './shell/sockets/dgram.js'
+import type { Socket } from './shell/sockets/socket.js'
 import { Target } from './shell/target.js'
+import { TraceFile } from './shell/trace-file.js'
 import type { Instant } from './units.js'
 import { OFFERS_MAX, TTL_MAX_SECONDS } from './wire/layout.js'
 
 export { type Endpoint, endpointKey } from './endpoint.js'
-export { FileError, InvariantError, PortError, UsageError } from './errors.js'
+export { FileError, InvariantError, PortError, TraceFileError, UsageError } from './errors.js'
 export type { HostEvent, StopReason } from './host/contract.js'
 export type { ListedPeer } from './membership/listed-peer.js'
 export type * from './transfer/report.js'
@@ -60,6 +62,8 @@ export interface PeerOptions extends NodeOptions {
   readonly limit?: number
   /** Waits for a manager for as long as it takes. */
   readonly wait?: boolean
+  /** Path of a file for what a transfer does, line by line (spec/interface.md, "Trace"); one that is there is emptied. */
+  readonly trace?: string
 }
 
 /** A manager or peer that runs in this process. Disposing of it is the same as `stop`. */
@@ -87,7 +91,10 @@ export async function createManager(options: ManagerOptions = {}): Promise<Node>
   })
 }
 
-/** @throws UsageError; FileError where a shared file can't be read or the target not be made; PortError where the port can't be had */
+/**
+ * @throws UsageError; FileError where a shared file can't be read or the target not be made; TraceFileError where the trace
+ * can't be written; PortError where the port can't be had
+ */
 export async function createPeer(options: PeerOptions): Promise<Node> {
   const port = checkPort(options.port)
   const ttl = checkTtl(options.ttl ?? 0)
@@ -98,16 +105,20 @@ export async function createPeer(options: PeerOptions): Promise<Node> {
     throw new UsageError(`can't reach the manager at ${manager.address} from ${address}: one is IPv4, the other IPv6`)
   }
   const target = options.collect && (await targetOf(options.collect.out, options.share ?? []))
-  const files = await openAll(options.share ?? [])
+  const trace = await openTrace(options)
+  const files = await openAll(options.share ?? []).catch(error => {
+    trace?.close()
+    throw error
+  })
   try {
     if (!offersFit(files.map(file => file.offer))) {
       throw new UsageError(`${files.length} files with such long names don't fit into one registration`)
     }
-    return await startNode(options, {
+    const parts = {
       address,
       port,
       disk: { digests: systemDigests, files, target },
-      makeHost: (socket, start) =>
+      makeHost: (socket: Socket, start: Instant) =>
         new PeerHost(
           {
             manager,
@@ -119,11 +130,14 @@ export async function createPeer(options: PeerOptions): Promise<Node> {
             wait: options.wait ?? false,
             random: systemRandom(),
             digests: systemDigests,
+            trace: trace !== undefined,
           },
           start,
         ),
-    })
+    }
+    return await startNode(options, parts, trace)
   } catch (error) {
+    trace?.close()
     await closeAll(files)
     throw error
   }
@@ -132,16 +146,25 @@ export async function createPeer(options: PeerOptions): Promise<Node> {
 async function startNode(
   { onEvent, signal }: NodeOptions,
   parts: Pick<DriverOptions, 'address' | 'port' | 'makeHost' | 'disk'>,
+  trace?: TraceFile,
 ): Promise<Node> {
-  const driver = await Driver.open({ ...parts, openSocket: openDgramSocket, onEvent })
-  const stop = () => driver.stop()
+  const onEvents = (event: HostEvent) => {
+    trace?.onEvent(event)
+    onEvent?.(event)
+  }
+  const driver = await Driver.open({ ...parts, openSocket: openDgramSocket, onEvent: onEvents })
+  const done = driver.done.finally(() => trace?.close())
+  const stop = () => {
+    void driver.stop()
+    return done
+  }
   if (signal?.aborted) stop()
   signal?.addEventListener('abort', stop, { once: true })
-  void driver.done.then(() => signal?.removeEventListener('abort', stop))
+  void done.then(() => signal?.removeEventListener('abort', stop))
   return {
     local: driver.local,
     receiveBuffer: driver.receiveBuffer,
-    done: driver.done,
+    done,
     now,
     stop,
     counters: () => driver.counters(),
@@ -154,6 +177,12 @@ async function targetOf(out: string, shared: readonly string[]): Promise<Target>
     throw new UsageError(`${out} is a shared file: collect to another path`)
   }
   return Target.at(out)
+}
+
+/** Before anything slow begins. What the peer reads and makes is not to be overwritten. */
+async function openTrace({ trace, share = [], collect }: PeerOptions): Promise<TraceFile | undefined> {
+  if (trace === undefined) return undefined
+  return TraceFile.open(trace, collect === undefined ? share : [...share, collect.out, `${collect.out}.part`])
 }
 
 /** One after the other: hashing keeps a core busy as it is. */

@@ -10,6 +10,7 @@ import {
   type PeerOptions,
   PortError,
   type StopReason,
+  TraceFileError,
   type TransferResult,
   UsageError,
 } from '../index.js'
@@ -38,6 +39,8 @@ export interface PeerCommand {
   /** Wait for a manager for as long as it takes. */
   readonly wait: boolean
   readonly json: boolean
+  /** Where the transfer is traced to. */
+  readonly trace: string | undefined
 }
 
 const OUT_DEFAULT = 'reconstructed_file.txt'
@@ -144,7 +147,7 @@ function stopWords(why: StopReason, { manager, port, ttl }: PeerCommand): string
 }
 
 function nodeOptions(command: PeerCommand, own: string | undefined, out: string): PeerOptions {
-  const { port, manager, wait, ttl, listen, limit, once } = command
+  const { port, manager, wait, ttl, listen, limit, once, trace } = command
   return {
     port,
     manager,
@@ -153,6 +156,7 @@ function nodeOptions(command: PeerCommand, own: string | undefined, out: string)
     ...(ttl === undefined ? {} : { ttl }),
     ...(listen === undefined ? {} : { listen }),
     ...(limit === undefined ? {} : { limit }),
+    ...(trace === undefined ? {} : { trace }),
     ...(command.collect ? { collect: { name: nameOf(command), out, once } } : {}),
   }
 }
@@ -183,6 +187,7 @@ async function assertOtherFile(out: string, own: string): Promise<void> {
 
 /** The library knows what is wrong with a file, but not by which flag another is named. */
 function withAdvice(error: unknown, collect: boolean): unknown {
+  if (error instanceof TraceFileError) return new FileError(`${error.message}: name another with --trace FILE`)
   if (!(error instanceof FileError)) return error
   return new FileError(`${error.message}: name another with --share PATH${collect ? ' or --out PATH' : ''}`)
 }

@@ -6,6 +6,7 @@
 import type { Endpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
 import type { TransferProgress, TransferResult } from '../transfer/report.js'
+import type { TraceLine } from '../transfer/trace.js'
 import type { BlockIndex, Instant } from '../units.js'
 import type { ReceiveBatch, SendBatch } from '../wire/batch.js'
 import type { Reason } from '../wire/layout.js'
@@ -107,8 +108,4 @@ export type HostEvent =
   /** One of our own files can't be served any more. */
   | { readonly kind: 'offer-lost'; readonly file: FileKey; readonly why: string }
   /** Something worth one line in a trace: name as `area:what`. */
-  | {
-      readonly kind: 'trace'
-      readonly name: string
-      readonly fields: Readonly<Record<string, string | number | boolean>>
-    }
+  | TraceLine

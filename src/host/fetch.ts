@@ -1,11 +1,12 @@
 // A collector's errand from the name to the result: wait for an offer, choose, run the transfer, report.
 import type { Digests, Random } from '../ambient.js'
 import { type FullTree, PartialTree } from '../content/tree.js'
-import type { Endpoint } from '../endpoint.js'
+import { type Endpoint, endpointKey } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
 import { Collector, type Source } from '../transfer/collector.js'
 import type { CollectorEvent, Turn } from '../transfer/effect.js'
 import type { TransferFailure, TransferResult } from '../transfer/report.js'
+import type { TraceFields } from '../transfer/trace.js'
 import { after, type Instant, NEVER, type PeerId, since } from '../units.js'
 import type { Offer } from '../wire/message.js'
 import type { Effect, FileKey } from './contract.js'
@@ -22,6 +23,7 @@ export interface FetchOptions {
   readonly receiveBuffer: number
   readonly random: Random
   readonly digests: Digests
+  readonly trace?: boolean | undefined
   /** Tells an uploading peer that it is needed no more. */
   readonly dismiss: (to: Endpoint, session: bigint, now: Instant) => void
 }
@@ -71,12 +73,12 @@ export class Fetch {
     if (this.collector === undefined) return
     const events: CollectorEvent[] = []
     step(this.collector, { now, effects, events })
+    for (const event of this.collector.trace?.take() ?? []) effects.push({ kind: 'report', event })
     for (const event of events) {
       if (event.kind === 'dismissed') this.#options.dismiss(event.to, event.session, now)
       else if (event.kind === 'progress') effects.push({ kind: 'report', event })
       else if (event.kind === 'path-lost') {
-        const fields = { address: event.endpoint.address, port: event.endpoint.port, why: event.why }
-        effects.push({ kind: 'report', event: { kind: 'trace', name: 'collector:path-lost', fields } })
+        trace('path:lost', { peer: endpointKey(event.endpoint), why: event.why }, effects)
       } else this.#finish(event.failure, event.fragments, now, effects)
     }
   }
@@ -126,6 +128,10 @@ export class Fetch {
     if (own !== undefined) sources.push({ kind: 'self' })
     const event = { kind: 'chosen', offer, why, otherRoots, sources: holders.map(peer => peer.endpoint) } as const
     effects.push({ kind: 'report', event })
+    if (this.#options.trace) {
+      const fields = { file: name, bytes: offer.size, peers: holders.length, local: own !== undefined }
+      trace('transfer:start', fields, effects)
+    }
     const tree = new PartialTree(digests, offer.size, offer.root, own?.tree)
     this.collector = new Collector({ ...this.#options, tree, ownFile: own?.key, roundTrip }, sources, now, effects)
   }
@@ -149,6 +155,11 @@ export class Fetch {
       fragments,
       failure,
     }
+    if (this.#options.trace) {
+      const { seconds } = this.#result
+      const fields = { ok: failure === undefined, failure: failure?.kind ?? 'none', seconds, ...this.counters }
+      trace('transfer:end', fields, effects)
+    }
     effects.push({ kind: 'report', event: { kind: 'result', result: this.#result } })
   }
 
@@ -156,4 +167,8 @@ export class Fetch {
     if (peer.session === this.#options.member) return { kind: 'self' }
     return { kind: 'peer', endpoint: peer.endpoint, peer: peer.peer }
   }
+}
+
+function trace(name: string, fields: TraceFields, effects: Effect[]): void {
+  effects.push({ kind: 'report', event: { kind: 'trace', name, fields } })
 }

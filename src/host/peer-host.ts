@@ -38,6 +38,8 @@ export interface PeerHostOptions {
   readonly wait: boolean
   readonly random: Random
   readonly digests: Digests
+  /** Report what a transfer does in detail, as `trace` events. */
+  readonly trace?: boolean | undefined
 }
 
 export class PeerHost implements Host {
@@ -82,6 +84,7 @@ export class PeerHost implements Host {
           receiveBuffer: options.receiveBuffer,
           random,
           digests,
+          trace: options.trace,
           dismiss: (to, session, at) => this.#farewells.say(to, session, REASON.DONE, at, this.#out),
         },
         now,

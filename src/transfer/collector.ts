@@ -19,6 +19,7 @@ import { LocalSource } from './local-source.js'
 import { Path } from './path.js'
 import { composePulls } from './pull.js'
 import type { TransferFailure, TransferProgress } from './report.js'
+import { Trace } from './trace.js'
 import { Work } from './work.js'
 
 /** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
@@ -61,6 +62,7 @@ export interface CollectorOptions {
   /** A first guess of round trips, ms. */
   readonly roundTrip: number | undefined
   readonly random: Random
+  readonly trace?: boolean | undefined
 }
 
 interface Addressed {
@@ -71,6 +73,7 @@ interface Addressed {
 type State = 'preparing' | 'collecting' | 'finishing' | 'done'
 
 export class Collector {
+  readonly trace: Trace | undefined
   #beyondCredit = 0
   #state: State = 'preparing'
   readonly #options: CollectorOptions
@@ -99,7 +102,8 @@ export class Collector {
     this.#options = options
     this.#layout = new FileLayout(options.tree.size)
     this.#local = options.ownFile === undefined ? undefined : new LocalSource(options.ownFile)
-    this.#work = new Work(this.#layout, options.chunkSize, this.#local)
+    this.trace = options.trace ? new Trace() : undefined
+    this.#work = new Work(this.#layout, options.chunkSize, this.#local, this.trace)
     this.#sources = sources
     const fragments = divideIntoFragments(this.#layout, Math.max(1, sources.length), options.chunkSize)
     this.#ledger = new Ledger(
@@ -305,6 +309,7 @@ export class Collector {
 
   /** Only a block that one peer gave alone says who lied; a mixed one is fetched again from one peer. */
   #onBadBlock(open: OpenBlock, suspects: ReadonlySet<number>, turn: Turn): void {
+    this.trace?.add('block:bad', { block: open.index, suspects: this.#work.namesOf(suspects) })
     if (suspects.size === 1) {
       const liar = this.#work.paths[[...suspects][0]! - PATH_SOURCES_FROM]!
       if (++liar.badBlocks >= BAD_BLOCKS_MAX) this.#dropPath(liar, 'sent bad data', turn)
@@ -337,6 +342,7 @@ export class Collector {
 
   #suspend(path: Path): void {
     path.state = 'suspended'
+    path.trace?.onSuspended()
     this.#blocks.forgetPages(path)
     this.#work.strip(path, false)
   }
@@ -346,6 +352,7 @@ export class Collector {
     const window = path.windowDatagrams(this.#bufferShare)
     if (path.pullDueAt() > now && !path.isPullEarly(now, window)) return
     path.loss.advance(now, path.roundTrip.smoothed)
+    path.congestion.onPaced(path.congestion.pacingRate, now)
     const statement = {
       member: this.#options.member,
       root: this.#options.tree.root,
@@ -384,19 +391,8 @@ export class Collector {
   }
 
   #progress(): TransferProgress {
-    const alive = this.#work.paths.filter(path => path.state !== 'dead')
-    return {
-      bytes: this.#layout.size,
-      verifiedBytes: this.#blocks.bytes,
-      rate: this.#rate,
-      peers: alive.map(path => ({
-        endpoint: path.endpoint,
-        bytes: path.bytes,
-        rate: path.congestion.bandwidth * 8,
-        roundTrip: path.roundTrip.smoothed,
-        loss: path.lossRatio,
-      })),
-    }
+    const peers = this.#work.paths.filter(path => path.state !== 'dead').map(path => path.progress)
+    return { bytes: this.#layout.size, verifiedBytes: this.#blocks.bytes, rate: this.#rate, peers }
   }
 
   #finish(failure: TransferFailure | undefined, { events }: Turn): void {
@@ -424,6 +420,7 @@ export class Collector {
         roundTrip,
         chunkSize: this.#work.chunkSize,
         chance: () => random.u32() / 2 ** 32,
+        trace: this.trace,
       },
       now,
     )

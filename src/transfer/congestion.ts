@@ -56,8 +56,9 @@ const EXCESS_TOLERATED = 0.02
 export const RATE_MIN = 8
 /** Datagrams that may always be in flight. */
 export const WINDOW_MIN = 4
-/** First window (RFC 6928 allows 10; paced over a round trip 32 is what large senders use). */
+/** First window (RFC 6928 allows 10; paced over a round trip 32 is what large senders use), and first rate where that is more: 5 Mbit/s. */
 export const WINDOW_INITIAL = 32
+export const RATE_INITIAL = 625
 /** Rounds whose deliveries are remembered: more than a drain takes, or its own low rate would be believed. */
 const DELIVERIES = 6
 const FLOOR_BUCKETS = 8
@@ -92,11 +93,16 @@ export class Congestion {
   /** From then on we see what the last drain did. */
   #drainHoldsAt: Instant
   #roundTrip: number
-  /** The pacing rate of a round ago: what it was too much is still on its way. */
-  #pacedBefore = 0
+  /** The rates that were asked for in the last round trip: what they bring is not seen yet. */
+  #paced: { readonly at: Instant; readonly rate: number }[] = []
   /** Rounds running without a queue: losses are known a round late. */
   #lowRounds = 0
   #lossyRounds = 0
+  /** Datagrams lost, and all, in lossy rounds running but the first, which the others only confirm. */
+  #lossyLost = 0
+  #lossyTotal = 0
+  /** The longest queue seen, ms, slowly forgotten. */
+  #highest = 0
   #floorLost: number[] = [0]
   #floorTotal: number[] = [0]
   #floor = 0
@@ -148,14 +154,22 @@ export class Congestion {
     if (now >= this.#drainHoldsAt) this.#drainedQueue = Math.min(this.#drainedQueue, delay)
     if (rate > (appLimited ? this.bandwidth : this.#best)) this.#best = Math.max(this.#best, rate)
     const queued = queue > Math.max(5, this.#roundTrip / 8)
-    if ((this.#state === 'startup' || this.#state === 'up') && queued && this.#rounds > 0) this.#drain(queue, now)
+    // The first round may meet the queue of our own joining; only a standing one ends it.
+    const isStanding = this.#rounds > 0 || queue > Math.max(20, this.#roundTrip / 2)
+    if ((this.#state === 'startup' || this.#state === 'up') && queued && isStanding) this.#drain(queue, now)
     else if (this.#state === 'drain') {
-      const isEmpty = queue < QUEUE_TARGET_MS && now - this.#stateSince >= this.#roundTrip
-      if (isEmpty || now >= this.#drainUntil) this.#cruise(now)
-    } else if (this.#state === 'cruise' && now >= this.#blindUntil) {
-      const error = (QUEUE_TARGET_MS - queue) / (2 * Math.max(20, this.#roundTrip))
+      if (this.#backlog(queue, now) <= QUEUE_TARGET_MS || now >= this.#drainUntil) this.#cruise(now)
+    } else if (this.#state === 'cruise') {
+      const error = (QUEUE_TARGET_MS - this.#backlog(queue, now)) / (2 * Math.max(20, this.#roundTrip))
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
     }
+  }
+
+  /** The peer was asked for this rate. */
+  onPaced(rate: number, now: Instant): void {
+    this.#paced.push({ at: now, rate })
+    // The newest that is older than a round trip still counts: it is what came before the second.
+    while (this.#paced.length > 1 && this.#paced[1]!.at < now - this.#roundTrip) this.#paced.shift()
   }
 
   /** @param mayProbe whether this path may take the one upward probe that all paths share */
@@ -165,12 +179,13 @@ export class Congestion {
     this.#deliveries.push(round.delivered)
     if (this.#deliveries.length > DELIVERIES) this.#deliveries.shift()
     this.#foreignQueue = Math.min(this.#foreignQueue, round.queue)
-    const low = round.queueHigh < Math.max(3, 0.1 * round.roundTrip)
+    this.#highest = Math.max(0.998 * this.#highest, round.queueHigh)
+    // On a path whose whole queue is short, half of the longest that was seen is a queue.
+    const low = round.queueHigh < Math.max(Math.min(3, this.#highest / 2), 0.1 * round.roundTrip)
     this.#lowRounds = low ? this.#lowRounds + 1 : 0
     if (this.#lowRounds >= 2 && this.#state !== 'up') this.#learnFloor(round)
     const total = round.received + round.lost
-    this.#lossyRounds = total >= 8 && round.lost / total > COLLAPSE_LOSS ? this.#lossyRounds + 1 : 0
-    if (this.#lossyRounds >= COLLAPSE_ROUNDS) {
+    if (this.#hasCollapsed(round.lost, total)) {
       this.#collapse(now)
       return
     }
@@ -178,7 +193,22 @@ export class Congestion {
     if (this.#state === 'startup' || this.#state === 'up') this.#grow(round, congested, now)
     else if (this.#state === 'cruise') this.#hold(round, congested, now, mayProbe)
     else if (this.#state === 'refill') this.#probe(now)
-    this.#pacedBefore = this.pacingRate
+  }
+
+  /** Three rounds of heavy loss, and more of it in the last two together than chance brings where COLLAPSE_LOSS is usual. */
+  #hasCollapsed(lost: number, total: number): boolean {
+    const isLossy = total >= 8 && lost / total > COLLAPSE_LOSS
+    this.#lossyRounds = isLossy ? this.#lossyRounds + 1 : 0
+    if (this.#lossyRounds <= 1) {
+      this.#lossyLost = 0
+      this.#lossyTotal = 0
+      return false
+    }
+    this.#lossyLost += lost
+    this.#lossyTotal += total
+    const expected = COLLAPSE_LOSS * this.#lossyTotal
+    const chance = 3 * Math.sqrt(expected * (1 - COLLAPSE_LOSS))
+    return this.#lossyRounds >= COLLAPSE_ROUNDS && this.#lossyLost > expected + chance
   }
 
   #grow(round: Round, congested: boolean, now: Instant): void {
@@ -197,8 +227,9 @@ export class Congestion {
     this.#drainedQueue = Infinity
     this.#drainHoldsAt = NEVER
     if (congested || round.queue - this.#foreignQueue > Math.max(15, round.roundTrip / 2)) {
-      // A queue grew though we hold back: the link is slower than we thought. Believe what it delivered lately.
-      const seen = Math.max(...this.#deliveries) / (1 - this.#floor)
+      // A queue grew though we hold back: the link is slower than we thought. Believe what it delivered lately: with losses
+      // that say so too, in the last two rounds; without, a busy machine could look like that, and it had better rounds.
+      const seen = Math.max(...this.#deliveries.slice(congested ? -2 : 0)) / (1 - this.#floor)
       this.#best = Math.min(this.bandwidth, Math.max(RATE_MIN, seen))
       this.#bestBefore = 0
       this.#drain(round.queue - this.#foreignQueue, now)
@@ -217,13 +248,22 @@ export class Congestion {
     this.#enter('up', now)
   }
 
-  /** Sends less for just as long as the queue of this instant, and what is on its way to it, takes to empty. */
   #drain(queue: number, now: Instant): void {
-    const surplus = Math.max(0, this.#pacedBefore / this.bandwidth - 1) * this.#roundTrip
+    const backlog = this.#backlog(queue, now)
     this.#enter('drain', now)
     this.#drainHoldsAt = after(now, this.#roundTrip)
     this.#drainedQueue = Infinity
-    this.#drainUntil = after(now, (queue + surplus) / (1 - PACING.drain))
+    this.#drainUntil = after(now, (2 * backlog) / (1 - PACING.drain) + this.#roundTrip)
+  }
+
+  /** The queue, ms, that will stand when all that was asked for until now has arrived: what we see is a round trip old. */
+  #backlog(queue: number, now: Instant): number {
+    let backlog = queue
+    for (const [i, { at, rate }] of this.#paced.entries()) {
+      const from = Math.max(at, now - this.#roundTrip)
+      backlog += (rate / this.bandwidth - 1) * Math.max(0, (this.#paced[i + 1]?.at ?? now) - from)
+    }
+    return Math.max(0, backlog)
   }
 
   #cruise(now: Instant): void {
@@ -253,7 +293,9 @@ export class Congestion {
   #excess(lost: number, total: number): number {
     if (total < 8) return 0
     const floor = this.#floor
-    const noise = Math.max(EXCESS_TOLERATED, 3 * Math.sqrt((floor * (1 - floor)) / total))
+    // Where the floor is not known yet, what was lost may be chance itself.
+    const chance = Math.min(0.5, Math.max(floor, lost / total))
+    const noise = Math.max(EXCESS_TOLERATED, 3 * Math.sqrt((chance * (1 - chance)) / total))
     return lost / total - floor - noise
   }
 

@@ -5,12 +5,15 @@ import type { Endpoint } from '../endpoint.js'
 import { after, type Instant, ms, since } from '../units.js'
 import { HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
-import { Congestion, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
+import { Congestion, RATE_INITIAL, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
 import { DeliveryRate } from './delivery-rate.js'
 import { type Arrival, LossDetector } from './loss.js'
 import { WindowedMinimum } from './minimum.js'
 import { Owed } from './owed.js'
+import { PathTrace } from './path-trace.js'
+import type { PathProgress } from './report.js'
 import { RoundTrip } from './round-trip.js'
+import type { Trace } from './trace.js'
 
 /** IPv4 and UDP headers: rates and windows count them, because links do. */
 export const IP_UDP_BYTES = 28
@@ -44,6 +47,7 @@ export interface PathOptions {
   readonly roundTrip: number | undefined
   readonly chunkSize: number
   readonly chance: () => number
+  readonly trace?: Trace | undefined
 }
 
 /** suspended: silent for two time-outs; it has no work, and is asked now and then whether it lives. */
@@ -74,10 +78,14 @@ export class Path {
   pulledAt: Instant | undefined
   pullSequence = 0
   credit = 0
+  /** Datagrams that may be in flight, as the newest PULL was reckoned with. */
+  window = 0
   /** Stamp of the datagram with the largest sequence number: the next PULL's proof of receipt. */
   proof = 0
   /** ECHO and TREE datagrams since the last CHUNK between which something was lost: how a black hole for large datagrams shows. */
   blackHoleSigns = 0
+  /** undefined: nobody traces. */
+  readonly trace: PathTrace | undefined
   #lostAtSmall = 0
   readonly #pullTimes = new Float64Array(PULLS_REMEMBERED)
   readonly #delivery = new DeliveryRate()
@@ -111,6 +119,7 @@ export class Path {
     this.heardAt = now
     this.usefulAt = now
     this.#roundStart = now
+    this.trace = options.trace && new PathTrace(options.trace, this, now)
   }
 
   /**
@@ -132,7 +141,7 @@ export class Path {
     if (arrival === 'duplicate') return arrival
     this.heardAt = now
     this.timeouts = 0
-    if (this.state === 'suspended') this.state = 'active'
+    if (this.state === 'suspended') this.#resume()
     this.#sincePull++
     const wire = octets + IP_UDP_BYTES
     this.#roundOctets += wire
@@ -173,6 +182,7 @@ export class Path {
       this.#sampleQueue = Infinity
     }
     if (this.#lastEcho >= 0 && this.#echoedPull() >= this.#roundEnd) this.#endRound(now, mayProbe)
+    this.trace?.onBatch()
   }
 
   /** Something of it is on its way, or it should show that it lives. */
@@ -215,6 +225,7 @@ export class Path {
    */
   extendCredit(window: number): number {
     const echoes = Math.ceil(this.roundTrip.smoothed / this.cadence) + 1
+    this.window = window
     this.credit = Math.max(this.credit, this.loss.largest + window + echoes)
     return this.credit
   }
@@ -251,8 +262,14 @@ export class Path {
   /** Counts a time-out whose instant has come. @param patience who could take over */
   onTimeout(now: Instant, patience: Patience): 'restate' | 'move' | 'dead' {
     this.timeouts++
+    this.trace?.onTimeout(this.timeouts)
     if (this.timeouts >= 3 && since(this.heardAt, now) >= PATIENCE[patience]) return 'dead'
     return this.timeouts >= 2 ? 'move' : 'restate'
+  }
+
+  #resume(): void {
+    this.state = 'active'
+    this.trace?.onResumed()
   }
 
   /** The n-th time-out comes when this much silence has passed: a geometric sum, because each span is longer than the last. */
@@ -263,7 +280,7 @@ export class Path {
 
   #newCongestion(now: Instant): Congestion {
     const roundTrip = this.roundTrip.smoothed
-    const initialRate = (WINDOW_INITIAL * this.#datagramOctets) / Math.max(1, roundTrip)
+    const initialRate = Math.max(RATE_INITIAL, (WINDOW_INITIAL * this.#datagramOctets) / Math.max(1, roundTrip))
     return new Congestion(now, initialRate, roundTrip, this.#chance)
   }
 
@@ -303,6 +320,7 @@ export class Path {
         roundTrip: this.roundTrip.minimum,
       }
       this.congestion.onRound(round, now, mayProbe)
+      this.trace?.onRound({ octets: this.#roundOctets, time, queue: this.#roundQueue }, now)
     }
     this.#roundEnd = this.pullSequence + 1
     this.#roundStart = now
@@ -317,5 +335,10 @@ export class Path {
   get lossRatio(): number {
     const total = this.loss.received + this.loss.lost
     return total === 0 ? 0 : Math.max(0, this.loss.lost) / total
+  }
+
+  get progress(): PathProgress {
+    const { endpoint, bytes, congestion, roundTrip, lossRatio } = this
+    return { endpoint, bytes, rate: congestion.bandwidth * 8, roundTrip: roundTrip.smoothed, loss: lossRatio }
   }
 }

@@ -22,6 +22,8 @@ export interface WorkerView {
 const blockEnd = (octet: number) => (Math.floor(octet / BLOCK_BYTES) + 1) * BLOCK_BYTES
 
 export class Schedule {
+  /** Told what a worker took from another. */
+  onSteal: ((from: number, to: number, octets: number) => void) | undefined
   readonly #owned = new Map<number, Interval[]>()
   #orphans: Interval[] = []
 
@@ -112,6 +114,7 @@ export class Schedule {
   /** Takes the far part, in proportion to both rates, of the work that would finish last. */
   #steal(thief: number, into: Interval[], view: (worker: number) => WorkerView): boolean {
     let victim: Interval[] | undefined
+    let from = 0
     let latest = 0
     let victimRate = 1
     for (const [worker, intervals] of this.#owned) {
@@ -122,6 +125,7 @@ export class Schedule {
       if (finishes > latest) {
         latest = finishes
         victim = intervals
+        from = worker
         victimRate = rate
       }
     }
@@ -143,6 +147,7 @@ export class Schedule {
       far.end = start
     }
     if (far.start >= far.end) victim.pop()
+    this.onSteal?.(from, thief, sum(into))
     return true
   }
 }

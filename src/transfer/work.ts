@@ -3,6 +3,7 @@
 // a source (by two, at the end), or homeless until a source is found.
 import { Bitmap } from '../content/bitmap.js'
 import { chunkBytes, chunkOffset, type FileLayout } from '../content/layout.js'
+import { endpointKey } from '../endpoint.js'
 import { chunkIndex, type Instant, since } from '../units.js'
 import { CHUNKS_MAX } from '../wire/layout.js'
 import { Assembly, type OpenBlock } from './assembly.js'
@@ -11,6 +12,7 @@ import { LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import type { LocalSource } from './local-source.js'
 import type { Path } from './path.js'
 import { type Interval, Schedule, type WorkerView } from './schedule.js'
+import type { Trace } from './trace.js'
 
 /** Share of the file that may be asked of two peers at the end, and how many chunks always may. */
 const DUPLICATE_SHARE = 0.01
@@ -23,14 +25,17 @@ export class Work {
   readonly local: LocalSource | undefined
   chunkSize: number
   readonly #layout: FileLayout
+  readonly #trace: Trace | undefined
   /** Blocks some chunk of which is asked of two paths. */
   readonly #shared = new Set<number>()
   #duplicatesAsked = 0
   /** Some missing chunk may be owed by nobody. */
   #hasHomeless = false
 
-  constructor(layout: FileLayout, chunkSize: number, local: LocalSource | undefined) {
+  constructor(layout: FileLayout, chunkSize: number, local: LocalSource | undefined, trace?: Trace) {
     this.#layout = layout
+    this.#trace = trace
+    if (trace !== undefined) this.schedule.onSteal = (...move) => this.#note('work:steal', ...move)
     this.assembly = new Assembly(layout)
     this.chunkSize = chunkSize
     this.local = local
@@ -178,6 +183,11 @@ export class Work {
     }
   }
 
+  /** Sources by their numbers, for a trace. */
+  namesOf(sources: Iterable<number>): string {
+    return [...sources].map(source => this.#nameOf(source)).join(' ')
+  }
+
   readonly #view = (worker: number): WorkerView => {
     const path = this.paths[worker - PATH_SOURCES_FROM]
     if (path === undefined) return { rate: Infinity, outstanding: 0, stealable: false }
@@ -240,14 +250,16 @@ export class Work {
         helper.owed.want(open, c)
         left -= chunkBytes(open.bytes, open.chunkSize, chunkIndex(c))
       }
-      if (left <= 0) return
+      if (left <= 0) break
     }
+    this.#note('work:help', slow.number, helper.number, octets - left)
   }
 
   /** What is late is asked of a second path too, within a budget. */
   #duplicate(slow: Path, helper: Path): void {
     const chunksInFile = Math.ceil(this.#layout.size / this.chunkSize)
     const budget = Math.max(DUPLICATE_CHUNKS_MIN, DUPLICATE_SHARE * chunksInFile)
+    let octets = 0
     for (const { open, chunks } of slow.owed.entries()) {
       if (open.isUndivided) continue
       chunks.forEachSet(0, open.chunks, c => {
@@ -255,8 +267,20 @@ export class Work {
         helper.owed.want(open, c)
         this.#shared.add(open.index)
         this.#duplicatesAsked++
+        octets += chunkBytes(open.bytes, open.chunkSize, chunkIndex(c))
       })
     }
+    this.#note('work:duplicate', slow.number, helper.number, octets)
+  }
+
+  /** Traces work that changed hands; none is no line. */
+  #note(name: string, from: number, to: number, octets: number): void {
+    if (octets > 0) this.#trace?.add(name, { from: this.#nameOf(from), to: this.#nameOf(to), octets })
+  }
+
+  #nameOf(source: number): string {
+    const path = this.paths[source - PATH_SOURCES_FROM]
+    return path === undefined ? 'local' : endpointKey(path.endpoint)
   }
 }
 

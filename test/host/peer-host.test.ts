@@ -153,8 +153,8 @@ t.test('a peer that stops says goodbye to the manager and to those it serves', a
   t.equal(lastList(manager).length, 2)
   expectFile(t, collector)
   t.match(
-    collector.reports('trace').filter(event => event.kind === 'trace' && event.name === 'collector:path-lost'),
-    [{ fields: { port: 4_000, why: /goodbye|list/ } }],
+    collector.reports('trace').filter(event => event.kind === 'trace' && event.name === 'path:lost'),
+    [{ fields: { peer: /:4000$/, why: /goodbye|list/ } }],
   )
 })
 
@@ -219,8 +219,8 @@ t.test('a file that can not be read any more is told to the owner and to those w
   expectFile(t, collector)
   t.match(peers[0]!.reports('offer-lost'), [{ kind: 'offer-lost', file: 0, why: 'has changed' }])
   t.match(
-    collector.reports('trace').filter(event => event.kind === 'trace' && event.name === 'collector:path-lost'),
-    [{ fields: { port: 3_000, why: 'can not read the file any more' } }],
+    collector.reports('trace').filter(event => event.kind === 'trace' && event.name === 'path:lost'),
+    [{ fields: { peer: /:3000$/, why: 'can not read the file any more' } }],
   )
 })
 

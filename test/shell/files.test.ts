@@ -7,6 +7,7 @@ import { FileError } from '../../src/errors.js'
 import { systemDigests as digests } from '../../src/shell/entropy.js'
 import { openShared } from '../../src/shell/shared-file.js'
 import { Target } from '../../src/shell/target.js'
+import { TraceFile } from '../../src/shell/trace-file.js'
 import { blockIndex } from '../../src/units.js'
 import { BLOCK_BYTES } from '../../src/wire/layout.js'
 
@@ -133,6 +134,38 @@ t.test('a target whose name was taken by a folder meanwhile fails at the end', a
   execFileSync('mv', [join(folder, 'out'), join(folder, 'other')])
   await t.rejects(target.finish(), fault("can't write"))
   t.ok(existsSync(join(folder, 'other.part')))
+})
+
+t.test('a trace has a line an event that asks for one, and is whole when it is closed', async t => {
+  const path = join(t.testdir({ 'run.jsonl': 'of an earlier run' }), 'run.jsonl')
+  const trace = await TraceFile.open(path, [`${path}.other`])
+  const lines = () => readFileSync(path, 'utf8').split('\n')
+  t.match(lines(), [/^\{"t":0,"name":"trace:start","v":1,"time":\d+\}$/, ''], 'what was there is gone')
+  trace.onEvent({ kind: 'trace', name: 'a:b', fields: { text: 'ü"', number: 1.5, yes: true } })
+  trace.onEvent({ kind: 'waiting', name: 'x' })
+  t.equal(lines().length, 2, 'a line alone waits')
+  const long = { text: 'x'.repeat(1_000) }
+  for (let i = 0; i < 70; i++) trace.onEvent({ kind: 'trace', name: 'a:long', fields: long })
+  t.ok(lines().length > 60, 'a full buffer is written')
+  trace.close()
+  trace.close()
+  trace.onEvent({ kind: 'trace', name: 'a:late', fields: {} })
+  const read = lines()
+  t.equal(read.length, 73)
+  t.match(JSON.parse(read[1]!), { t: Number, name: 'a:b', text: 'ü"', number: 1.5, yes: true })
+  t.match(JSON.parse(read.at(-2)!), { name: 'a:long', ...long })
+})
+
+t.test('a trace that cannot be written is refused at the start, also where the disk is full', async t => {
+  const folder = t.testdir({ taken: {}, precious: 'x', link: t.fixture('symlink', 'precious') })
+  const refused = (path: string, message: RegExp) =>
+    t.rejects(TraceFile.open(path, [join(folder, 'precious')]), { message })
+  await refused(join(folder, 'missing/x'), /^can't write the trace .*: no such file or folder$/)
+  await refused(join(folder, 'taken'), /^can't write the trace .*: it is a folder$/)
+  if (existsSync('/dev/full')) await refused('/dev/full', /^can't write the trace .*: the disk is full$/)
+  await refused(join(folder, 'precious'), /would overwrite/)
+  await refused(join(folder, 'link'), /would overwrite/)
+  t.equal(readFileSync(join(folder, 'precious'), 'utf8'), 'x')
 })
 
 function fault(text: string) {

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { sequence } from '../../src/units.js'
 import * as bulk from '../../src/wire/bulk.js'
 import { BLOCK_BYTES, ERROR_CODE, FLAG, TAG } from '../../src/wire/layout.js'
+import { faultOf } from '../trace-spec.js'
 import { Swarm, type SwarmOptions, sourceOf } from './swarm.js'
 
 const MEGABYTE = 1_000_000
@@ -347,6 +348,41 @@ t.test('progress is told a few times a second and never goes back', async t => {
 t.test('heavy loss both ways delays the end and nothing else', async t => {
   const options: SwarmOptions = { size: 2 * MEGABYTE, peers: 3, hasOwn: true, loss: 0.3, jitter: 20, delay: 20 }
   expectWhole(t, new Swarm(options).run())
+})
+
+t.test('traced, a transfer notes what the spec lists, and runs as it does untraced', async t => {
+  const slow = { size: 4 * MEGABYTE, peers: 2, rates: [1, 80], loss: 0.02 } as const
+  const lame = new Swarm({ ...slow, trace: true })
+  const paused = new Swarm({ size: 10 * MEGABYTE, peers: 2, rates: [40, 40], trace: true })
+  paused.at(300, () => {
+    paused.peers[0]!.isSilent = true
+  })
+  paused.at(900, () => {
+    paused.peers[0]!.isSilent = false
+  })
+  const lied = new Swarm({ size: MEGABYTE, peers: 2, trace: true })
+  lied.peers[0]!.content = lied.file.content.map(octet => octet ^ 1)
+  const late = new Swarm({ size: MEGABYTE, peers: 2, rates: [40, 40], trace: true })
+  late.at(80, () => {
+    late.peers[0]!.isSilent = true
+  })
+  const lines = [lame, paused, lied, late].flatMap(swarm => {
+    expectWhole(t, swarm.run())
+    return swarm.collector.trace!.take()
+  })
+  t.strictSame(
+    lines.flatMap(({ name, fields }) => faultOf({ name, ...fields })),
+    [],
+  )
+  const names = new Set(lines.map(line => line.name))
+  const work = ['work:steal', 'work:help', 'work:duplicate', 'block:bad']
+  const path = ['start', 'round', 'state', 'timeout', 'suspended', 'resumed'].map(what => `path:${what}`)
+  t.strictSame([...names].sort(), [...work, ...path].sort())
+  t.match(lines.find(line => line.name === 'block:bad')?.fields, { suspects: '10.0.0.1:4001' })
+
+  const untraced = new Swarm(slow).run()
+  t.equal(untraced.now, lame.now)
+  t.equal(untraced.collector.trace, undefined)
 })
 
 t.test('nothing that comes when it is over starts it anew', async t => {

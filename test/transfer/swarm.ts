@@ -33,6 +33,7 @@ export interface SwarmOptions {
   readonly jitter?: number
   /** Mbit/s of each peer. */
   readonly rates?: readonly number[]
+  readonly trace?: boolean
   readonly failing?: 'prepare' | 'write' | 'finish'
   /** A chunk's or a page's octets may be spoiled here, or the datagram dropped. */
   readonly filter?: (datagram: Uint8Array, peer: Peer, now: Instant) => boolean
@@ -95,6 +96,7 @@ export class Swarm {
         receiveBuffer: 4 * 1024 * 1024,
         roundTrip: 10,
         random: this.#random.fork('collector'),
+        trace: options.trace,
       },
       sources,
       this.now,
