@@ -1,5 +1,7 @@
 import { after, type Instant, NEVER, since } from '../units.js'
 
+/** IPv4 and UDP headers: rates and windows count them, because links do. */
+export const IP_UDP_BYTES = 28
 /** A stall longer than this is not caught up: what was not sent in it is given up. Chosen for timers that fire up to 2 ms late. */
 const CATCH_UP_MS = 4
 /** A burst may always hold this many octets, so that slow paths send whole datagrams. */

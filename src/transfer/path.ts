@@ -10,13 +10,12 @@ import { DeliveryRate } from './delivery-rate.js'
 import { type Arrival, LossDetector } from './loss.js'
 import { WindowedMinimum } from './minimum.js'
 import { Owed } from './owed.js'
+import { IP_UDP_BYTES } from './pacer.js'
 import { PathTrace } from './path-trace.js'
 import type { PathProgress } from './report.js'
 import { RoundTrip } from './round-trip.js'
 import type { Trace } from './trace.js'
 
-/** IPv4 and UDP headers: rates and windows count them, because links do. */
-export const IP_UDP_BYTES = 28
 /** PULLs whose send time is remembered; a power of two. */
 const PULLS_REMEMBERED = 1 << 12
 /** Between PULLs: a quarter of the round trip within these (TRANSPORT: one PULL for 30 to 200 datagrams). */

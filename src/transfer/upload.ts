@@ -26,9 +26,8 @@ import {
 import type { Pull, TreePage } from '../wire/message.js'
 import type { BlockCache } from './block-cache.js'
 import type { EffectSink } from './effect.js'
-import { Pacer } from './pacer.js'
+import { IP_UDP_BYTES, Pacer } from './pacer.js'
 
-const IP_UDP_BYTES = 28
 /** Datagrams that a collector gets before it has proven that they arrive (RFC 9000, section 21.4: optimistic ACKs). */
 export const CREDIT_UNPROVEN = 256
 /** Stamps kept for checking proofs; a power of two. */
