@@ -348,12 +348,8 @@ export function summarise(runs: readonly Ran[]): readonly string[] {
     for (let i = 0; i + 1 < bounds.length; i++) {
       const [low, high] = [bounds[i]!, bounds[i + 1]!]
       const title = of === 'loss' ? (i === 0 ? 'loss 0' : `loss to ${100 * high} %`) : `${of} ${low} to ${high} ${unit}`
-      rows.push(
-        rowOf(
-          title,
-          runs.filter(({ link }) => link[of] >= low && link[of] < high),
-        ),
-      )
+      const ofKind = runs.filter(({ link }) => link[of] >= low && link[of] < high)
+      if (ofKind.length > 0) rows.push(rowOf(title, ofKind))
     }
   }
   return rows
@@ -361,7 +357,7 @@ export function summarise(runs: readonly Ran[]): readonly string[] {
 
 function rowOf(title: string, runs: readonly Ran[]): string {
   const percent = (is: (result: RateResult) => boolean) =>
-    `${((100 * runs.filter(({ result }) => is(result)).length) / Math.max(1, runs.length)).toFixed(1)} %`
+    `${((100 * runs.filter(({ result }) => is(result)).length) / runs.length).toFixed(1)} %`
   const cells = [
     `${runs.length}`,
     percent(({ share }) => Math.abs(1 - share) <= GOAL.within),
