@@ -125,7 +125,8 @@ t.test('the command runs a seed, follows its states, sums up, and refuses what m
   t.ok(traced.some(line => / cruise +, /.test(line)))
   t.match(traced.at(-1), /^seed 12: .*replay: npm run rate -- --seed 12 --trace$/)
   const summed = run('--seed', '12', '--seeds', '2')
-  t.match(summed.at(-1), /^rate 180 to 1000 Mbit\/s /)
+  t.match(summed.at(-1), /^rate \d+ to \d+ Mbit\/s /)
+  t.ok(summed.every(line => !line.includes('NaN')))
   for (const argv of [
     ['--seeds', 'x'],
     ['--seed', '-1'],
