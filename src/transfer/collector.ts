@@ -360,6 +360,7 @@ export class Collector {
       credit: path.extendCredit(window),
       rate: Math.max(1, Math.round(path.congestion.pacingRate * 8)),
       chunkSize: this.#work.chunkSize,
+      isEnd: this.#work.schedule.untaken === 0,
     }
     const pulls = composePulls(path, statement, () => path.onPullSent(now))
     for (const message of pulls) this.#outgoing.push({ to: path.endpoint, message })

@@ -47,6 +47,9 @@ const CRUISE_GAIN_MAX = 1.05
 /** Growth that keeps STARTUP and UP going, and for how many rounds it may fail (BBR draft, FullBWThresh, FullBWCnt). */
 const FULL_GROWTH = 1.25
 const FULL_ROUNDS = 3
+/** Shares of the train's rate: from the first on STARTUP takes small steps, above the second the train was wrong. */
+const TRAIN_REACHED = 0.7
+const TRAIN_REFUTED = 1.2
 /** CRUISE lasts this long plus up to a second at random (BBR draft, 2 to 3 s) unless rounds pass first. */
 const CRUISE_MS = 2_000
 const CRUISE_ROUNDS_MAX = 63
@@ -76,6 +79,8 @@ export class Congestion {
   #rounds = 0
   /** Best rate of this probe cycle and of the one before. */
   #best = 0
+  /** What the first datagrams, sent back to back, showed of the link's rate; 0: nothing, or it was refuted. */
+  #train = 0
   #bestBefore = 0
   #fullRate = 0
   #fullRounds = 0
@@ -137,10 +142,15 @@ export class Congestion {
   }
 
   get pacingRate(): number {
-    const gain = this.#state === 'cruise' ? this.#cruiseGain : PACING[this.#state]
+    const gain = this.#state === 'cruise' ? this.#cruiseGain : this.#isAtTrain ? PACING.up : PACING[this.#state]
     const rate = this.bandwidth * gain
     assert(Number.isFinite(rate) && rate > 0, 'pacing rate is not a positive number')
     return Math.max(RATE_MIN, rate)
+  }
+
+  /** STARTUP has reached what the train showed: from here small steps do. */
+  get #isAtTrain(): boolean {
+    return this.#state === 'startup' && this.bandwidth >= TRAIN_REACHED * this.#train && this.#train > 0
   }
 
   /** Octets that may be in flight, beyond what the feedback's own delay needs. */
@@ -163,6 +173,13 @@ export class Congestion {
       const error = (QUEUE_TARGET_MS - this.#backlog(queue, now)) / (2 * Math.max(20, this.#roundTrip))
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
     }
+  }
+
+  /** A hint of the link's rate: the next pacing rate. */
+  onTrain(rate: number): void {
+    if (this.#state !== 'startup') return
+    this.#train = rate
+    this.#best = Math.max(this.#best, rate / PACING.startup)
   }
 
   /** The peer was asked for this rate. */
@@ -212,6 +229,7 @@ export class Congestion {
   }
 
   #grow(round: Round, congested: boolean, now: Instant): void {
+    if (this.bandwidth > TRAIN_REFUTED * this.#train) this.#train = 0
     if (this.bandwidth >= this.#fullRate * FULL_GROWTH) {
       this.#fullRate = this.bandwidth
       this.#fullRounds = 0

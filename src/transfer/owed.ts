@@ -3,11 +3,18 @@ import { chunkBytes } from '../content/layout.js'
 import { type BlockIndex, chunkIndex } from '../units.js'
 import type { OpenBlock } from './assembly.js'
 
+interface Entry {
+  readonly open: OpenBlock
+  readonly chunks: Bitmap
+  /** The highest chunk that this source brought; -1: none. */
+  highest: number
+}
+
 /** The chunks that one source has been asked for and that have not come, oldest request first. */
 export class Owed {
   /** Octets in all. */
   octets = 0
-  readonly #blocks = new Map<BlockIndex, { readonly open: OpenBlock; readonly chunks: Bitmap }>()
+  readonly #blocks = new Map<BlockIndex, Entry>()
 
   get isEmpty(): boolean {
     return this.#blocks.size === 0
@@ -17,12 +24,23 @@ export class Owed {
     return this.#blocks.size
   }
 
-  entries(): IterableIterator<{ readonly open: OpenBlock; readonly chunks: Bitmap }> {
+  entries(): IterableIterator<Readonly<Entry>> {
     return this.#blocks.values()
   }
 
+  /** Chunks that were overtaken by a later one of their block: each of them was lost once, or is late. */
+  overtaken(): readonly { readonly open: OpenBlock; readonly chunks: Bitmap }[] {
+    const all: { open: OpenBlock; chunks: Bitmap }[] = []
+    for (const { open, chunks, highest } of this.#blocks.values()) {
+      const lower = new Bitmap(open.chunks)
+      chunks.forEachSet(0, Math.max(0, highest), chunk => lower.set(chunk))
+      if (!lower.isEmpty) all.push({ open, chunks: lower })
+    }
+    return all
+  }
+
   /** The newest request first. */
-  newestFirst(): readonly { readonly open: OpenBlock; readonly chunks: Bitmap }[] {
+  newestFirst(): readonly Readonly<Entry>[] {
     return [...this.#blocks.values()].reverse()
   }
 
@@ -38,10 +56,17 @@ export class Owed {
   want(open: OpenBlock, chunk: number): void {
     let entry = this.#blocks.get(open.index)
     if (entry === undefined) {
-      entry = { open, chunks: new Bitmap(open.chunks) }
+      entry = { open, chunks: new Bitmap(open.chunks), highest: -1 }
       this.#blocks.set(open.index, entry)
     }
     if (entry.chunks.set(chunk)) this.octets += octetsOf(open, chunk)
+  }
+
+  /** The source brought the chunk. @returns whether it was owed */
+  bring(open: OpenBlock, chunk: number): boolean {
+    const entry = this.#blocks.get(open.index)
+    if (entry !== undefined) entry.highest = Math.max(entry.highest, chunk)
+    return this.settle(open, chunk)
   }
 
   /** The chunk came, or is asked of another. @returns whether it was owed here */

@@ -13,8 +13,13 @@ const BURST_BYTES_MIN = 3_000
  */
 export class Pacer {
   #rate = 0
-  #allowance = BURST_BYTES_MIN
+  #allowance: number
   #updatedAt: Instant | undefined
+
+  /** @param burst octets that may be sent at once before anything was */
+  constructor(burst = BURST_BYTES_MIN) {
+    this.#allowance = burst
+  }
 
   /** @param rate octets a millisecond, counting IP and UDP headers; 0 stops */
   setRate(rate: number, now: Instant): void {
@@ -40,7 +45,8 @@ export class Pacer {
   #advance(now: Instant): void {
     if (this.#updatedAt !== undefined) {
       const cap = Math.max(BURST_BYTES_MIN, this.#rate * CATCH_UP_MS)
-      this.#allowance = Math.min(cap, this.#allowance + this.#rate * since(this.#updatedAt, now))
+      const saved = Math.min(cap, this.#allowance + this.#rate * since(this.#updatedAt, now))
+      this.#allowance = Math.max(this.#allowance, saved)
     }
     this.#updatedAt = now
   }

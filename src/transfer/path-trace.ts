@@ -57,6 +57,11 @@ export class PathTrace {
     this.#add('path:state', { from, to })
   }
 
+  /** @param rate octets a millisecond */
+  onTrain(rate: number): void {
+    this.#add('path:train', { rate: Math.round(rate * KILOBITS) })
+  }
+
   onTimeout(n: number): void {
     this.#add('path:timeout', { n })
   }

@@ -2,7 +2,7 @@
 // measured at the collector from the stamps that bulk datagrams carry; the peer only paces.
 
 import type { Endpoint } from '../endpoint.js'
-import { after, type Instant, ms, since } from '../units.js'
+import { after, earliest, type Instant, ms, NEVER, since } from '../units.js'
 import { HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
 import { Congestion, RATE_INITIAL, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
@@ -15,6 +15,7 @@ import { PathTrace } from './path-trace.js'
 import type { PathProgress } from './report.js'
 import { RoundTrip } from './round-trip.js'
 import type { Trace } from './trace.js'
+import { Train } from './train.js'
 
 /** PULLs whose send time is remembered; a power of two. */
 const PULLS_REMEMBERED = 1 << 12
@@ -87,6 +88,8 @@ export class Path {
   readonly trace: PathTrace | undefined
   #lostAtSmall = 0
   readonly #pullTimes = new Float64Array(PULLS_REMEMBERED)
+  readonly #train = new Train()
+  #hasTrainEnded = false
   readonly #delivery = new DeliveryRate()
   readonly #delay = new WindowedMinimum(DELAY_SPAN_MS)
   #delayBase: number | undefined
@@ -146,6 +149,7 @@ export class Path {
     this.#roundOctets += wire
     if (isLargest) this.proof = sentAt
     this.#delivery.onArrival(sequence, sentAt, wire, appLimited, now)
+    this.#onTrain(this.#train.onArrival(sequence, sentAt, wire, now))
     this.#onDelay(sentAt, now)
     if (isLargest && echo !== this.#lastEcho) this.#onEcho(echo, hold, now)
     return arrival
@@ -232,18 +236,28 @@ export class Path {
   /** When the next PULL is due, if one is wanted at all. */
   pullDueAt(): Instant {
     if (this.pulledAt === undefined) return 0 as Instant
-    const backoff = this.timeouts === 0 ? this.cadence : Math.max(this.cadence, this.timeoutSpan / 4)
-    return after(this.pulledAt, backoff)
+    if (this.timeouts > 0) return after(this.pulledAt, Math.max(this.cadence, this.timeoutSpan / 4))
+    const hurried = Math.max(this.#unheardAt, after(this.pulledAt, Math.max(1, this.cadence / 4))) as Instant
+    return earliest(after(this.pulledAt, this.cadence), hurried)
   }
 
-  /** A short window is used up long before the cadence on a fast path: then the PULL comes early. */
+  /** From then on PULLs seem to get lost: the oldest that nothing has echoed is overdue, and the peer will run out of credit. */
+  get #unheardAt(): Instant {
+    const oldest = this.#lastEcho < 0 ? 1 : this.#echoedPull() + 1
+    if (oldest > this.pullSequence) return NEVER
+    return after(this.#pullTimes[oldest % PULLS_REMEMBERED]! as Instant, this.roundTrip.timeout + this.cadence / 2)
+  }
+
+  /** A short window is used up long before the cadence on a fast path, and what the train showed can't wait: then the PULL comes early. */
   isPullEarly(now: Instant, window: number): boolean {
+    if (this.#hasTrainEnded) return true
     return this.pulledAt !== undefined && this.#sincePull >= window / 3 && since(this.pulledAt, now) >= 0.25
   }
 
   onPullSent(now: Instant): number {
     this.pulledAt = now
     this.#sincePull = 0
+    this.#hasTrainEnded = false
     this.pullSequence++
     this.#pullTimes[this.pullSequence % PULLS_REMEMBERED] = now
     return this.pullSequence
@@ -294,6 +308,13 @@ export class Path {
   /** The echo's full sequence number: the newest PULL that ends in those 16 bits. */
   #echoedPull(): number {
     return this.pullSequence - ((this.pullSequence - this.#lastEcho) & 0xffff)
+  }
+
+  #onTrain(rate: number | undefined): void {
+    if (rate === undefined) return
+    this.congestion.onTrain(rate)
+    this.trace?.onTrain(rate)
+    this.#hasTrainEnded = true
   }
 
   #onDelay(sentAt: number, now: Instant): void {

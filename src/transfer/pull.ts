@@ -1,4 +1,5 @@
-import { sequence } from '../units.js'
+import type { Bitmap } from '../content/bitmap.js'
+import { type BlockIndex, sequence } from '../units.js'
 import {
   CONTROL_BYTES_MAX,
   PULL_BLOCK_BYTES,
@@ -14,6 +15,7 @@ const PARTS_MAX = 16
 /** Blocks that one entry may name: the field has 16 bits. */
 const RANGE_BLOCKS_MAX = 0xffff
 const BITMAP_BYTES = 8
+const COPIES_MAX = 3
 
 /** What every part of one statement says alike. */
 export interface Statement {
@@ -24,6 +26,8 @@ export interface Statement {
   /** kbit/s */
   readonly rate: number
   readonly chunkSize: number
+  /** Nothing is left that nobody was asked for: what is lost now is what the end waits for. */
+  readonly isEnd: boolean
 }
 
 type Wants = { pages: TreePage[]; ranges: BlockRange[]; blocks: BlockWant[] }
@@ -32,8 +36,12 @@ type Wants = { pages: TreePage[]; ranges: BlockRange[]; blocks: BlockWant[] }
  * Everything that a path owes, as PULLs: oldest first, so that what was lost is sent before what is new.
  * @param nextSequence gives each datagram its number
  */
-export function composePulls(path: Path, statement: Statement, nextSequence: () => number): readonly Pull[] {
-  return divideWants(path).map(wants => ({
+export function composePulls(
+  path: Path,
+  { isEnd, ...statement }: Statement,
+  nextSequence: () => number,
+): readonly Pull[] {
+  return divideWants(path, isEnd).map(wants => ({
     kind: 'pull',
     session: path.session,
     sequence: sequence(nextSequence()),
@@ -46,7 +54,7 @@ export function composePulls(path: Path, statement: Statement, nextSequence: () 
   }))
 }
 
-function divideWants(path: Path): readonly Wants[] {
+function divideWants(path: Path, isEnd: boolean): readonly Wants[] {
   const parts: Wants[] = []
   let wants: Wants = { pages: [], ranges: [], blocks: [] }
   let room = CONTROL_BYTES_MAX - PULL_WANTS_AT
@@ -63,13 +71,17 @@ function divideWants(path: Path): readonly Wants[] {
     if (!take(PULL_PAGE_BYTES)) return parts
     wants.pages.push(page)
   }
+  const wantPart = (block: BlockIndex, chunks: Bitmap): boolean => {
+    if (!take(PULL_BLOCK_BYTES)) return false
+    const wanted = new Uint8Array(BITMAP_BYTES)
+    chunks.toOctets(wanted)
+    wants.blocks.push({ block, wanted })
+    return true
+  }
   for (const { open, chunks } of path.owed.entries()) {
     const last = wants.ranges[wants.ranges.length - 1]
     if (!chunks.isFull) {
-      if (!take(PULL_BLOCK_BYTES)) return parts
-      const wanted = new Uint8Array(BITMAP_BYTES)
-      chunks.toOctets(wanted)
-      wants.blocks.push({ block: open.index, wanted })
+      if (!wantPart(open.index, chunks)) return parts
     } else if (last !== undefined && last.first + last.count === open.index && last.count < RANGE_BLOCKS_MAX) {
       wants.ranges[wants.ranges.length - 1] = { first: last.first, count: last.count + 1 }
     } else {
@@ -77,6 +89,19 @@ function divideWants(path: Path): readonly Wants[] {
       wants.ranges.push({ first: open.index, count: 1 })
     }
   }
+  if (isEnd) {
+    const overtaken = path.owed.overtaken()
+    for (let copy = 1; copy < copiesAtEnd(overtaken, path.lossRatio); copy++) {
+      for (const { open, chunks } of overtaken) if (!wantPart(open.index, chunks)) return parts
+    }
+  }
   parts.push(wants)
   return parts
+}
+
+/** How often to ask for what was lost at the end, so that all of it comes in one round trip more likely than not. */
+function copiesAtEnd(overtaken: readonly { readonly chunks: Bitmap }[], loss: number): number {
+  const chunks = overtaken.reduce((sum, { chunks }) => sum + chunks.count, 0)
+  if (chunks === 0 || loss === 0) return 1
+  return Math.min(COPIES_MAX, Math.ceil(Math.log(2 * chunks) / -Math.log(loss)))
 }

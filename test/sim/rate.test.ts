@@ -58,7 +58,7 @@ t.test('after 10 s nearly every random link carries what it can, and none is flo
 t.test('an easy link is used whole, with a short queue', async t => {
   const result = runRate(1, { rate: 50, roundTrip: 30, loss: 0, queue: 1 })
   t.ok(result.share > 0.97 && result.share < 1.01, `${result.share}`)
-  t.ok(result.queue < 10, `${result.queue} ms`)
+  t.ok(result.queue < 15, `${result.queue} ms`)
   t.ok(result.overflow < 0.02, `${result.overflow}`)
   t.strictSame(misses(result), [])
 })

@@ -376,7 +376,7 @@ t.test('traced, a transfer notes what the spec lists, and runs as it does untrac
   )
   const names = new Set(lines.map(line => line.name))
   const work = ['work:steal', 'work:help', 'work:duplicate', 'block:bad']
-  const path = ['start', 'round', 'state', 'timeout', 'suspended', 'resumed'].map(what => `path:${what}`)
+  const path = ['start', 'train', 'round', 'state', 'timeout', 'suspended', 'resumed'].map(what => `path:${what}`)
   t.strictSame([...names].sort(), [...work, ...path].sort())
   t.match(lines.find(line => line.name === 'block:bad')?.fields, { suspects: '10.0.0.1:4001' })
 

@@ -9,6 +9,7 @@ import { WindowedMinimum } from '../../src/transfer/minimum.js'
 import { Pacer } from '../../src/transfer/pacer.js'
 import { Path } from '../../src/transfer/path.js'
 import { RoundTrip } from '../../src/transfer/round-trip.js'
+import { Train } from '../../src/transfer/train.js'
 import { type Instant, instant, ms, NEVER } from '../../src/units.js'
 import { holds } from './holds.js'
 
@@ -73,6 +74,48 @@ t.test('a pacer without a rate waits for one', async t => {
   pacer.setRate(0, instant(2))
   t.notOk(pacer.canSend(instant(9_999)))
   t.equal(pacer.nextAt(), NEVER)
+})
+
+t.test('a pacer may begin with a burst, once', async t => {
+  const pacer = new Pacer(10 * DATAGRAM)
+  pacer.setRate(100, instant(5))
+  const burst = (now: Instant): number => {
+    let sent = 0
+    for (; pacer.canSend(now); sent++) pacer.spend(DATAGRAM)
+    return sent
+  }
+  t.equal(burst(instant(5)), 10)
+  t.equal(burst(instant(9_000)), 2)
+})
+
+t.test('a train tells the rate of the link that stretched it', async t => {
+  /** Sixteen datagrams sent at once, `gap` ms apart when they come, read at most each `every` ms. */
+  const seen = (gap: number, every: number, missing: readonly number[] = []) => {
+    const train = new Train()
+    const told: number[] = []
+    for (let sequence = 1; sequence <= 20; sequence++) {
+      if (missing.includes(sequence)) continue
+      const came = instant(1_000 + Math.ceil((gap * sequence) / every) * every)
+      const rate = train.onArrival(sequence, 0xffff_fff0, DATAGRAM, came)
+      if (rate !== undefined) told.push(rate)
+    }
+    return told
+  }
+  const [exact, ...more] = seen(1.2, 0.001)
+  t.ok(Math.abs(exact! / (DATAGRAM / 1.2) - 1) < 0.01, `${exact}`)
+  t.strictSame(more, [], 'it tells so once')
+  t.ok(Math.abs(seen(1.2, 2)[0]! / (DATAGRAM / 1.2) - 1) < 0.2, 'read in pairs')
+  t.ok(Math.abs(seen(1.2, 0.001, [3, 4, 16])[0]! / (DATAGRAM / 1.2) - 1) < 0.2, 'with losses')
+  t.strictSame(seen(0.012, 0.1), [], 'two reads say how fast we read')
+  t.strictSame(seen(1.2, 0.001, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]), [], 'two datagrams are no train')
+})
+
+t.test('a train that its sender spaced tells nothing', async t => {
+  const train = new Train()
+  for (let sequence = 1; sequence <= 20; sequence++) {
+    const at = 1_000 + sequence
+    t.equal(train.onArrival(sequence, at * 1_000, DATAGRAM, instant(at)), undefined)
+  }
 })
 
 t.test('a windowed minimum forgets after its span and not before half of it', async t => {

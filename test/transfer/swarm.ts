@@ -150,10 +150,13 @@ export class Swarm {
   tell(give: (turn: Turn) => void): void {
     const said = this.events.length
     give({ now: this.now, effects: this.orders, events: this.events })
-    // The host repeats a goodbye until it is confirmed: here it arrives.
+    // The host repeats a goodbye until it is confirmed: here it arrives, after what was said before.
     for (const event of this.events.slice(said)) {
       if (event.kind !== 'dismissed') continue
-      this.peers.find(({ endpoint }) => sameEndpoint(endpoint, event.to))?.uploads.onGoodbye(COLLECTOR, event.session)
+      const peer = this.peers.find(({ endpoint }) => sameEndpoint(endpoint, event.to))
+      const { delay = 5, jitter = 0 } = this.#options
+      const run = () => peer?.uploads.onGoodbye(COLLECTOR, event.session)
+      this.#tasks.set({ kind: 'script', run }, instant(this.now + delay + jitter))
     }
     this.#perform()
     this.#flush()

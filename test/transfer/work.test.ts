@@ -425,6 +425,21 @@ t.test('what does not fit sixteen datagrams waits: the oldest is stated first', 
   t.ok(stated.slice(0, 3_000).every(what => what.startsWith('page')))
 })
 
+t.test('at the end what was overtaken is stated more often where more is lost, and the rest once', async t => {
+  const timesStated = (loss: number) => {
+    const { path, open } = pathThatLost(loss)
+    const times = (chunk: number) => stateOf(path, true).filter(stated => stated === `${open.index}/${chunk}`).length
+    return [times(0), times(20), times(44)]
+  }
+  t.strictSame(timesStated(0), [1, 1, 1])
+  t.strictSame(timesStated(0.2), [1, 1, 1])
+  t.strictSame(timesStated(0.3), [2, 2, 1])
+  t.strictSame(timesStated(0.9), [3, 3, 1])
+  const { path } = pathThatLost(0.9)
+  const once = stateOf(path)
+  t.equal(new Set(once).size, once.length, 'before the end nothing is stated twice')
+})
+
 t.test('a path that owes nothing states that in one datagram', async t => {
   t.equal(pullsOf(pathOf(0)).length, 1)
   t.strictSame(stateOf(pathOf(0)), [])
@@ -587,16 +602,35 @@ function endpointOf(i: unknown) {
   return { address: '10.0.0.1', port: 1_000 + Number(i) }
 }
 
-function pullsOf(path: Path) {
-  const statement = { member: 1n, root: new Uint8Array(32), statement: 7, credit: 9, rate: 1, chunkSize: CHUNK }
+/** A path with such a loss ratio, that owes chunks 0 and 20, which its chunk 21 overtook, and 22 to 44. */
+function pathThatLost(loss: number) {
+  const path = pathOf(0)
+  const open = new Assembly(new FileLayout(BLOCK_BYTES)).ensure(blockIndex(0), CHUNK)
+  path.owed.wantRange(open, 0, open.chunks)
+  for (let chunk = 1; chunk <= 21; chunk++) if (chunk !== 20) path.owed.bring(open, chunk)
+  path.loss.received = 1_000 * (1 - loss)
+  path.loss.lost = 1_000 * loss
+  return { path, open }
+}
+
+function pullsOf(path: Path, isEnd = false) {
+  const statement = {
+    member: 1n,
+    root: new Uint8Array(32),
+    statement: 7,
+    credit: 9,
+    rate: 1,
+    chunkSize: CHUNK,
+    isEnd,
+  }
   let sequence = 0
   return composePulls(path, statement, () => ++sequence)
 }
 
 /** All that the PULLs of a path want, as the peer reads it. */
-function stateOf(path: Path): string[] {
+function stateOf(path: Path, isEnd = false): string[] {
   const stated: string[] = []
-  for (const pull of pullsOf(path)) {
+  for (const pull of pullsOf(path, isEnd)) {
     if (encodedSize(pull) > CONTROL_BYTES_MAX) throw new Error(`${encodedSize(pull)} octets`)
     const octets = new Uint8Array(CONTROL_BYTES_MAX)
     const read = decode(octets.subarray(0, encode(pull, octets)))
