@@ -95,7 +95,7 @@ export class PeerHost implements Host {
   receive(batch: ReceiveBatch, now: Instant, effects: Effect[]): void {
     if (this.#isStopped) return
     for (let i = 0; i < batch.count; i++) this.#receiveOne(batch.data[i]!, batch.from[i]!, now, effects)
-    this.#fetch?.drive(effects, now, (collector, turn) => collector.endBatch(turn))
+    this.#fetch?.drive(effects, now, (collector, turn) => collector.endBatch(turn, batch.hasMore))
     this.#follow(now, effects)
   }
 

@@ -1,5 +1,5 @@
 // Joins one host to one socket, the files and the clock, as host/contract.ts says: a turn is one batch or one input, all
-// its effects in order, everything that is due to be sent, and the alarm set anew. Turns never nest: what comes up during one
+// its effects in order, everything that is due to be sent, what is to be reported, and the alarm set anew. Turns never nest: what comes up during one
 // (the result of a hash, a `stop` from a listener) waits for its end. An error of our own ends the process: it isn't caught here.
 import type { Endpoint } from '../endpoint.js'
 import { assert } from '../errors.js'
@@ -110,8 +110,10 @@ export class Driver {
 
   #completeTurn(at: Instant): void {
     for (const effect of this.#effects) this.#perform(effect)
-    this.#effects.length = 0
     this.#rate.add(this.#sendDue(at), at)
+    // Listeners may take their time: what is due goes out before.
+    for (const effect of this.#effects) if (effect.kind === 'report') this.#options.onEvent?.(effect.event)
+    this.#effects.length = 0
     if (this.#stopped === undefined) this.#alarm.set(this.#host.deadline(), this.#rate.isFast)
     else this.#end(this.#close(this.#stopped))
   }
@@ -129,9 +131,8 @@ export class Driver {
   }
 
   #perform(effect: Effect): void {
-    if (effect.kind === 'report') this.#options.onEvent?.(effect.event)
-    else if (effect.kind === 'stopped') this.#stopped = effect.why
-    else this.#disk.perform(effect)
+    if (effect.kind === 'stopped') this.#stopped = effect.why
+    else if (effect.kind !== 'report') this.#disk.perform(effect)
   }
 
   async #close(why: StopReason): Promise<StopReason> {

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { assert, UsageError } from '../errors.js'
 import { IP_UDP_BYTES, Pacer } from '../transfer/pacer.js'
 import { Path } from '../transfer/path.js'
-import { TRAIN_DATAGRAMS } from '../transfer/train.js'
+import { TRAINS } from '../transfer/train.js'
 import { CREDIT_UNPROVEN } from '../transfer/upload.js'
 import { type Instant, instant } from '../units.js'
 import { BULK_HEADER_BYTES, HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
@@ -114,7 +114,7 @@ class RateRun {
   readonly #trace: ((line: string) => void) | undefined
   readonly #random: SeededRandom
   readonly #path: Path
-  readonly #pacer = new Pacer(TRAIN_DATAGRAMS * DATAGRAM)
+  readonly #pacer = new Pacer(TRAINS)
   /** Oldest first: what landed, and what the sender could know of, up to two places in it. */
   #flights: Flight[] = []
   #landed = 0

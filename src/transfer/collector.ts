@@ -196,12 +196,13 @@ export class Collector {
     return true
   }
 
-  /** After the datagrams of one wake-up. */
-  endBatch(turn: Turn): void {
+  /** After the datagrams of one wake-up. @param hasMore others had come, and wait in the socket */
+  endBatch(turn: Turn, hasMore = false): void {
     if (this.#state !== 'collecting') return
     this.#turnAt = turn.now
     for (const path of this.#touched) {
-      path.endBatch(turn.now, !this.#work.active.some(other => other !== path && other.isProbing))
+      const mayProbe = !this.#work.active.some(other => other !== path && other.isProbing)
+      path.endBatch(turn.now, mayProbe, hasMore)
       if (path.badBlocks >= BAD_BLOCKS_MAX) this.#dropPath(path, 'sent bad data', turn)
       this.#watchForBlackHole(path, turn.now)
     }

@@ -49,7 +49,7 @@ const FULL_GROWTH = 1.25
 const FULL_ROUNDS = 3
 /** Shares of the train's rate: from the first on STARTUP takes small steps, above the second the train was wrong. */
 const TRAIN_REACHED = 0.7
-const TRAIN_REFUTED = 1.2
+const TRAIN_REFUTED = 2
 /** CRUISE lasts this long plus up to a second at random (BBR draft, 2 to 3 s) unless rounds pass first. */
 const CRUISE_MS = 2_000
 const CRUISE_ROUNDS_MAX = 63

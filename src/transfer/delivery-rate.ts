@@ -5,6 +5,9 @@ import { type Instant, since } from '../units.js'
 /** Datagrams that a sample needs, unless it took long. */
 const SAMPLE_DATAGRAMS = 16
 
+/** A sample of this length is little changed by what one read leaves behind. */
+const LAGGING_MS = 100
+
 export interface RateSample {
   /** Octets a millisecond that went over the link, counting IP and UDP headers; forgiven losses included. */
   readonly rate: number
@@ -45,14 +48,16 @@ export class DeliveryRate {
    * Ends a sample where enough has come; to be called once a wake-up.
    * @param floor loss ratio that is not congestion: as much of it as the sample saw counts as delivered, because
    *   those datagrams took their time on the link too
+   * @param hasMore what waits in the socket came in this sample's time, but would count as the next one's: the sample
+   *   goes on, unless it took so long that this matters little
    */
-  sample(now: Instant, roundTrip: number, floor: number): RateSample | undefined {
+  sample(now: Instant, roundTrip: number, floor: number, hasMore = false): RateSample | undefined {
     if (this.#startedAt === undefined || this.#datagrams === 0) return undefined
     const received = since(this.#startedAt, now)
     const enough =
       (this.#datagrams >= SAMPLE_DATAGRAMS && received >= Math.max(roundTrip / 4, 1)) ||
       (this.#datagrams >= 4 && received >= Math.max(roundTrip, 100))
-    if (!enough) return undefined
+    if (!enough || (hasMore && received < LAGGING_MS)) return undefined
     const sent = ((this.#lastSent - this.#startSent) >>> 0) / 1000
     const span = this.#lastSequence - this.#startSequence
     const missing = Math.max(0, span - this.#datagrams)

@@ -15,10 +15,15 @@ export class Pacer {
   #rate = 0
   #allowance: number
   #updatedAt: Instant | undefined
+  readonly #trainOctets: number
+  #trains: number
+  #isInTrain = false
 
-  /** @param burst octets that may be sent at once before anything was */
-  constructor(burst = BURST_BYTES_MIN) {
-    this.#allowance = burst
+  /** @param trains what is sent first goes out as so many bursts of `octets`, back to back, at the same rate in all */
+  constructor(trains: { readonly count: number; readonly octets: number } = { count: 0, octets: 0 }) {
+    this.#trains = trains.count
+    this.#trainOctets = trains.octets
+    this.#allowance = Math.max(BURST_BYTES_MIN, trains.octets)
   }
 
   /** @param rate octets a millisecond, counting IP and UDP headers; 0 stops */
@@ -29,22 +34,29 @@ export class Pacer {
 
   canSend(now: Instant): boolean {
     this.#advance(now)
-    return this.#rate > 0 && this.#allowance > 0
+    if (this.#rate <= 0 || this.#allowance <= 0) return false
+    if (this.#trains === 0 || this.#isInTrain) return true
+    this.#isInTrain = this.#allowance >= this.#trainOctets
+    return this.#isInTrain
   }
 
   spend(octets: number): void {
     this.#allowance -= octets
+    if (this.#allowance > 0 || !this.#isInTrain) return
+    this.#isInTrain = false
+    this.#trains--
   }
 
   /** When `canSend` becomes true. */
   nextAt(): Instant {
     if (this.#rate <= 0 || this.#updatedAt === undefined) return NEVER
-    return after(this.#updatedAt, Math.max(0, -this.#allowance / this.#rate + 0.001))
+    const needed = this.#trains === 0 || this.#isInTrain ? 0 : this.#trainOctets
+    return after(this.#updatedAt, Math.max(0, (needed - this.#allowance) / this.#rate + 0.001))
   }
 
   #advance(now: Instant): void {
     if (this.#updatedAt !== undefined) {
-      const cap = Math.max(BURST_BYTES_MIN, this.#rate * CATCH_UP_MS)
+      const cap = Math.max(BURST_BYTES_MIN, this.#rate * CATCH_UP_MS, this.#trains > 0 ? this.#trainOctets : 0)
       const saved = Math.min(cap, this.#allowance + this.#rate * since(this.#updatedAt, now))
       this.#allowance = Math.max(this.#allowance, saved)
     }

@@ -173,11 +173,15 @@ export class Path {
     this.#lostAtSmall = this.loss.lost
   }
 
-  /** Once for each wake-up in which something arrived. @param mayProbe see Congestion.onRound */
-  endBatch(now: Instant, mayProbe: boolean): void {
+  /**
+   * Once for each wake-up in which something arrived.
+   * @param mayProbe see Congestion.onRound
+   * @param hasMore others had come, and wait in the socket
+   */
+  endBatch(now: Instant, mayProbe: boolean, hasMore = false): void {
     this.loss.checkpoint(now)
     this.loss.advance(now, this.roundTrip.smoothed)
-    const sample = this.#delivery.sample(now, this.roundTrip.minimum, this.congestion.floor)
+    const sample = this.#delivery.sample(now, this.roundTrip.minimum, this.congestion.floor, hasMore)
     if (sample !== undefined) {
       this.congestion.onSample({ ...sample, queue: this.#sampleQueue }, now)
       this.#roundQueue = Math.min(this.#roundQueue, this.#sampleQueue)

@@ -1,47 +1,60 @@
-// The rate of the narrowest link, from the first datagrams of an upload, which its peer sends back to back: a link passes
-// them on no faster than it can (packet-train dispersion: Dovrolis, Ramanathan, Moore, INFOCOM 2001). One round trip then
-// tells what STARTUP would need several to find out. It is a hint: only what arrives later proves a rate.
+// The rate of the narrowest link, from datagrams that the peer sent back to back: a link passes them on no faster than it
+// can (packet-train dispersion: Dovrolis, Ramanathan, Moore, INFOCOM 2001). One round trip then tells what STARTUP would
+// need several to find out. It is a hint: only what arrives later proves a rate.
 import { type Instant, since } from '../units.js'
 
-/** Datagrams that an upload sends at once when it begins. */
-export const TRAIN_DATAGRAMS = 16
-/** With fewer instants of arrival the train came in as few reads, and its length says how fast we read. */
+/** An upload sends its first datagrams in so many trains: one may come while the collector is busy, and then tells nothing. */
+export const TRAINS = { count: 8, octets: 16 * 1_500 } as const
+const TRAIN_DATAGRAMS = 16
+/** Sequence numbers among which trains may be: ECHOs and hash pages may go before them. */
+const SEQUENCE_MAX = 192
+/** Datagrams of a train that must come: some may be lost. */
+const DATAGRAMS_MIN = 10
+/** With fewer instants of arrival it came in as few reads, and its length says how fast we read. */
 const ARRIVALS_MIN = 4
+/** Datagrams sent closer together than this were sent back to back. */
+const GAP_MICROS = 500
 
 export class Train {
   #firstAt: Instant | undefined
   #lastAt: Instant | undefined
-  #firstSent = 0
   #lastSent = 0
+  #datagrams = 0
+  #arrivals = 0
   /** Octets that came after the first instant. */
   #octets = 0
-  #arrivals = 0
   #isOver = false
 
   /**
    * @param octets of the IP datagram; `sentAt` in microseconds modulo 2^32
-   * @returns octets a millisecond, once, where the train is over and tells something
+   * @returns octets a millisecond, once, when a train that tells something is over
    */
   onArrival(sequence: number, sentAt: number, octets: number, now: Instant): number | undefined {
     if (this.#isOver) return undefined
-    if (sequence <= TRAIN_DATAGRAMS) this.#measure(sentAt, octets, now)
-    if (sequence < TRAIN_DATAGRAMS) return undefined
-    this.#isOver = true
-    if (this.#firstAt === undefined || this.#lastAt === undefined || this.#arrivals < ARRIVALS_MIN) return undefined
-    const time = since(this.#firstAt, this.#lastAt)
-    const sent = ((this.#lastSent - this.#firstSent) >>> 0) / 1000
-    // Sent as slowly as it came: the sender was the limit, not the link.
-    return sent < time / 2 ? this.#octets / time : undefined
-  }
-
-  #measure(sentAt: number, octets: number, now: Instant): void {
-    if (this.#firstAt === undefined) {
-      this.#firstAt = now
-      this.#firstSent = sentAt
+    const gap = (sentAt - this.#lastSent) >>> 0
+    const told = gap > GAP_MICROS || sequence > SEQUENCE_MAX ? this.#end() : undefined
+    if (this.#isOver || sequence > SEQUENCE_MAX) {
+      this.#isOver = true
+      return told
     }
-    if (now > this.#firstAt) this.#octets += octets
+    this.#firstAt ??= now
     if (now !== this.#lastAt) this.#arrivals++
+    if (now > this.#firstAt) this.#octets += octets
+    this.#datagrams++
     this.#lastAt = now
     this.#lastSent = sentAt
+    return this.#datagrams === TRAIN_DATAGRAMS ? this.#end() : undefined
+  }
+
+  /** The train is over, if it was one; the next datagram may begin another. */
+  #end(): number | undefined {
+    this.#isOver = this.#datagrams >= DATAGRAMS_MIN && this.#arrivals >= ARRIVALS_MIN
+    const rate = this.#isOver ? this.#octets / since(this.#firstAt!, this.#lastAt!) : undefined
+    this.#firstAt = undefined
+    this.#lastAt = undefined
+    this.#datagrams = 0
+    this.#arrivals = 0
+    this.#octets = 0
+    return rate
   }
 }

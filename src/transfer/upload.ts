@@ -27,7 +27,7 @@ import type { Pull, TreePage } from '../wire/message.js'
 import type { BlockCache } from './block-cache.js'
 import type { EffectSink } from './effect.js'
 import { IP_UDP_BYTES, Pacer } from './pacer.js'
-import { TRAIN_DATAGRAMS } from './train.js'
+import { TRAINS } from './train.js'
 
 /** Datagrams that a collector gets before it has proven that they arrive (RFC 9000, section 21.4: optimistic ACKs). */
 export const CREDIT_UNPROVEN = 256
@@ -41,8 +41,6 @@ const PARTS_MAX = 64
 const QUEUE_MAX = 8_192
 /** Without PULLs for this long nothing more is sent, whatever credit is left. */
 const PULL_SILENCE_MS = 1_000
-/** Octets of a full IP datagram on Ethernet. */
-const IP_BYTES_USUAL = 1_500
 /** And after this long the upload is forgotten. */
 const FORGET_MS = 10_000
 
@@ -66,7 +64,7 @@ export class Upload {
   readonly #clockZero: number
   readonly #sessionHigh: number
   readonly #sessionLow: number
-  readonly #pacer: Pacer
+  readonly #pacer = new Pacer(TRAINS)
   readonly #stamps = new Uint32Array(STAMPS)
   /** By block: for each chunk the sequence number it was last sent with, 0 = never. */
   readonly #sent = new Map<number, Uint32Array>()
@@ -101,7 +99,6 @@ export class Upload {
     this.#sessionHigh = Number(options.session >> 32n)
     this.#sessionLow = Number(options.session & 0xffffffffn)
     this.#pulledAt = now
-    this.#pacer = new Pacer(TRAIN_DATAGRAMS * IP_BYTES_USUAL)
   }
 
   /** @returns false where the PULL's proof is wrong: it then counts for nothing */

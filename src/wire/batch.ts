@@ -9,6 +9,8 @@ const EMPTY = new Uint8Array(0)
 /** Datagrams that came in one wake-up. They are valid until the host's `receive` returns. */
 export class ReceiveBatch {
   count = 0
+  /** More came by then, and waits in the socket: how fast these were read says nothing of how fast they came. */
+  hasMore = false
   readonly capacity: number
   readonly data: Uint8Array[]
   readonly from: Endpoint[]
@@ -32,6 +34,7 @@ export class ReceiveBatch {
 
   clear(): void {
     this.count = 0
+    this.hasMore = false
   }
 }
 

@@ -81,10 +81,10 @@ t.test('a PULL is answered by one ECHO at once if it lets nothing be sent, and b
     ['echo'],
   )
   t.strictSame(peer.take(), [])
-  peer.pull({ ranges: [range(0, 1)], rate: 8 })
-  peer.run(900)
-  peer.pull({ ranges: [range(0, 1)], rate: 8 })
-  // The pacer makes the next chunk wait, and it will be the answer.
+  peer.pull({ ranges: [range(0, 1)], rate: 250 })
+  peer.run(500)
+  peer.pull({ ranges: [range(0, 1)], rate: 250 })
+  // The pacer makes the next chunks wait, and they will be the answer.
   const sent = peer.run(900)
   t.ok(sent.length > 0 && sent.every(message => message.kind === 'chunk'))
 })

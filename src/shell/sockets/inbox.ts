@@ -1,7 +1,9 @@
 import type { Endpoint } from '../../endpoint.js'
 import { ReceiveBatch } from '../../wire/batch.js'
 
-/** libuv reads 32 datagrams of a socket in one go; this holds what several reads of one turn bring. */
+/** libuv reads as many datagrams of a socket in one go: where there were fewer, all were read. */
+const READ_AT_ONCE = 32
+/** This holds what several reads of one turn bring. */
 const BATCH_DATAGRAMS = 256
 
 /** Gathers the datagrams that come in one turn of the event loop, and hands them over as one batch at its end. */
@@ -37,6 +39,7 @@ export class Inbox {
   readonly #handOver = (): void => {
     clearImmediate(this.#turnEnd)
     this.#turnEnd = undefined
+    this.#batch.hasMore = this.#batch.count >= READ_AT_ONCE
     this.#deliver(this.#batch)
     this.#batch.clear()
   }
