@@ -63,11 +63,26 @@ types:
   hello:
     seq:
       - id: padding
-        contents: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        type: u1
+        repeat: eos
+        valid: 0
+        doc: At least 25.
   cookie:
     seq:
       - id: cookie
         size: 20
+      - id: version
+        type: u4
+        doc: 0 for no preview.
+      - id: count
+        type: u1
+        valid:
+          expr: version != 0 or count == 0
+      - id: entries
+        type: entry
+        repeat: expr
+        repeat-expr: count
+        doc: All PRESENT.
   register:
     seq:
       - id: cookie

@@ -22,7 +22,7 @@ local FLAGS_ALLOWED = { [0x05] = 0x1, [0x08] = 0x1, [0x11] = 0x6, [0x12] = 0x6, 
 
 -- Least and greatest length of each tag's datagrams.
 local BYTES = {
-  [0x01] = { 34, 34 }, [0x02] = { 34, 34 }, [0x03] = { 39, 1167 }, [0x04] = { 36, 36 }, [0x05] = { 22, 22 },
+  [0x01] = { 39, 1200 }, [0x02] = { 39, 1200 }, [0x03] = { 39, 1167 }, [0x04] = { 36, 36 }, [0x05] = { 22, 22 },
   [0x06] = { 35, 1200 }, [0x07] = { 32, 32 }, [0x08] = { 15, 15 }, [0x09] = { 16, 16 },
   [0x10] = { 83, 1200 }, [0x11] = { 29, 65507 }, [0x12] = { 60, 1052 }, [0x13] = { 22, 22 },
 }
@@ -212,8 +212,14 @@ end
 
 -- What follows the header, by tag. Each gives what the info column says of it.
 local bodies = {
-  [0x01] = function(cursor, tree) cursor:add(tree, "padding", 20) end,
-  [0x02] = function(cursor, tree) cursor:add(tree, "cookie", 20) end,
+  [0x01] = function(cursor, tree) cursor:add(tree, "padding", cursor:left()) end,
+  [0x02] = function(cursor, tree)
+    cursor:add(tree, "cookie", 20)
+    local version = cursor:number(tree, "list_version", 4)
+    local count = cursor:number(tree, "entry_count", 1)
+    cursor:each(tree, "entry", count, entry)
+    return version > 0 and string.format("preview of version %d, %d peers", version, count) or nil
+  end,
   [0x03] = function(cursor, tree)
     cursor:add(tree, "cookie", 20)
     local ttl = cursor:number(tree, "ttl", 4)

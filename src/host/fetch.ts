@@ -34,6 +34,8 @@ export class Fetch {
   readonly #startedAt: Instant
   #offer: Offer | undefined
   #listedAt: Instant | undefined
+  /** From which the transfer was begun, until the list itself comes. */
+  #preview: ReadonlyMap<PeerId, ListedPeer> | undefined
   #result: TransferResult | undefined
 
   constructor(options: FetchOptions, now: Instant) {
@@ -45,8 +47,24 @@ export class Fetch {
     return this.#result !== undefined
   }
 
+  /** Peers give us what they have. */
+  get isUnderWay(): boolean {
+    return !this.isDone && this.collector?.isListed === true
+  }
+
   get counters(): Readonly<Record<string, number>> {
     return { ...this.collector?.counters }
+  }
+
+  /** The list as it was before we are on it: what it offers is asked for at once. */
+  onPreview(
+    peers: ReadonlyMap<PeerId, ListedPeer>,
+    roundTrip: number | undefined,
+    now: Instant,
+    effects: Effect[],
+  ): void {
+    if (this.isDone || this.collector !== undefined) return
+    if (this.#tryStart(peers, false, roundTrip, now, effects)) this.#preview = peers
   }
 
   /** The list changed: start if there is something to fetch, or follow it. */
@@ -59,10 +77,14 @@ export class Fetch {
     effects: Effect[],
   ): void {
     if (this.isDone) return
-    if (this.collector === undefined) this.#tryStart(list, roundTrip, now, effects)
-    else {
+    if (this.collector === undefined) {
+      if (!this.#tryStart(list, true, roundTrip, now, effects)) this.#wait(now, effects)
+    } else {
+      const gone = this.#preview === undefined ? left : missingFrom(list, this.#preview)
+      this.#preview = undefined
       this.drive(effects, now, (collector, turn) => {
-        for (const peer of left) collector.onLeft(peer.peer, turn)
+        collector.onListed(turn)
+        for (const peer of gone) collector.onLeft(peer.endpoint, turn)
         for (const peer of joined) if (this.#isOffered(peer)) collector.onJoined(this.#sourceOf(peer), turn)
       })
     }
@@ -107,21 +129,19 @@ export class Fetch {
     return this.#listedAt === undefined ? NEVER : after(this.#listedAt, OFFER_PATIENCE_MS)
   }
 
+  /** @returns whether there is something to fetch */
   #tryStart(
     list: ReadonlyMap<PeerId, ListedPeer>,
+    isListed: boolean,
     roundTrip: number | undefined,
     now: Instant,
     effects: Effect[],
-  ): void {
+  ): boolean {
     const { name, own, digests } = this.#options
     // Ourselves we know better than the list does, which may not show us yet.
     const others = [...list.values()].filter(peer => peer.session !== this.#options.member)
     const choice = chooseOffer(name, own?.offer, others)
-    if (choice === undefined) {
-      if (this.#listedAt === undefined) effects.push({ kind: 'report', event: { kind: 'waiting', name } })
-      this.#listedAt ??= now
-      return
-    }
+    if (choice === undefined) return false
     const { offer, why, otherRoots, holders } = choice
     this.#offer = offer
     const sources = holders.map(peer => this.#sourceOf(peer))
@@ -133,7 +153,15 @@ export class Fetch {
       trace('transfer:start', fields, effects)
     }
     const tree = new PartialTree(digests, offer.size, offer.root, own?.tree)
-    this.collector = new Collector({ ...this.#options, tree, ownFile: own?.key, roundTrip }, sources, now, effects)
+    const options = { ...this.#options, tree, ownFile: own?.key, roundTrip, isListed }
+    this.collector = new Collector(options, sources, now, effects)
+    return true
+  }
+
+  #wait(now: Instant, effects: Effect[]): void {
+    if (this.#listedAt !== undefined) return
+    this.#listedAt = now
+    effects.push({ kind: 'report', event: { kind: 'waiting', name: this.#options.name } })
   }
 
   #isOffered(peer: ListedPeer): boolean {
@@ -165,8 +193,18 @@ export class Fetch {
 
   #sourceOf(peer: ListedPeer): Source {
     if (peer.session === this.#options.member) return { kind: 'self' }
-    return { kind: 'peer', endpoint: peer.endpoint, peer: peer.peer }
+    return { kind: 'peer', endpoint: peer.endpoint }
   }
+}
+
+/** Who of `peers` is not on the list; numbers are not compared: they may be another manager's. */
+function missingFrom(
+  list: ReadonlyMap<PeerId, ListedPeer>,
+  peers: ReadonlyMap<PeerId, ListedPeer>,
+): readonly ListedPeer[] {
+  const identity = ({ endpoint, session }: ListedPeer) => `${endpointKey(endpoint)} ${session}`
+  const listed = new Set([...list.values()].map(identity))
+  return [...peers.values()].filter(peer => !listed.has(identity(peer)))
 }
 
 function trace(name: string, fields: TraceFields, effects: Effect[]): void {

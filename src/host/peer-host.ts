@@ -3,7 +3,7 @@
 import { type Digests, type Random, randomSession } from '../ambient.js'
 import type { FullTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
-import type { MembershipEvent } from '../membership/event.js'
+import type { MemberEvent } from '../membership/event.js'
 import { Member } from '../membership/member.js'
 import { Uploads } from '../transfer/uploads.js'
 import { earliest, type Instant, NEVER, sequence } from '../units.js'
@@ -15,6 +15,7 @@ import type { ErrorMessage, Goodbye, Message, Offer, Pull, Unsequenced } from '.
 import type { Outgoing } from '../wire/outgoing.js'
 import type { Effect, FileKey, Host, Input, StopReason } from './contract.js'
 import { ControlQueue } from './control-queue.js'
+import { EarlyPulls } from './early-pulls.js'
 import { Farewells } from './farewells.js'
 import { Fetch } from './fetch.js'
 
@@ -50,9 +51,10 @@ export class PeerHost implements Host {
   readonly #fetch: Fetch | undefined
   readonly #queue = new ControlQueue()
   readonly #farewells = new Farewells()
+  readonly #earlyPulls = new EarlyPulls()
   // Emptied at the end of each turn, and reused.
   readonly #out: Outgoing[] = []
-  readonly #events: MembershipEvent[] = []
+  readonly #events: MemberEvent[] = []
   /** Our PULL answers and goodbyes to collectors are not one stream: a running number is enough. */
   #sequence = 0
   #leaving: StopReason | undefined
@@ -70,6 +72,7 @@ export class PeerHost implements Host {
       offers,
       random,
       wait: options.wait,
+      preview: collect !== undefined,
     })
     const limit = options.uploadLimit === undefined ? undefined : options.uploadLimit / 8
     this.#uploads = new Uploads(files, random, limit, now)
@@ -172,18 +175,25 @@ export class PeerHost implements Host {
 
   /** Only a member that proves to be the one on the list is served; anyone else costs one short answer. */
   #onPull(pull: Pull, from: Endpoint, now: Instant, effects: Effect[]): void {
-    const listed = this.#member.find(from)
-    const { session } = pull
-    const refuse = (code: ErrorMessage['code']) => this.#answer(from, { kind: 'error', session, code, tag: TAG.PULL })
-    if (listed?.session !== pull.member) {
-      this.#queue.counters.add('dropped.not-listed')
-      refuse(ERROR_CODE.NOT_LISTED)
+    if (this.#isListed(from, pull.member)) {
+      this.#serve(from, pull, now, now, effects)
       return
     }
-    const refusal = this.#uploads.onPull(from, pull, now, effects)
-    if (refusal === 'bad-proof') this.#queue.counters.add('dropped.bad-proof')
-    else if (refusal !== undefined) refuse(refusal)
+    this.#queue.counters.add('dropped.not-listed')
+    this.#earlyPulls.keep(from, pull, now)
+    this.#answer(from, { kind: 'error', session: pull.session, code: ERROR_CODE.NOT_LISTED, tag: TAG.PULL })
   }
+
+  /** @param at when the PULL came */
+  #serve(from: Endpoint, pull: Pull, at: Instant, now: Instant, effects: Effect[]): void {
+    const refusal = this.#uploads.onPull(from, pull, now, effects, at)
+    if (refusal === 'bad-proof') this.#queue.counters.add('dropped.bad-proof')
+    else if (refusal !== undefined) {
+      this.#answer(from, { kind: 'error', session: pull.session, code: refusal, tag: TAG.PULL })
+    }
+  }
+
+  readonly #isListed = (endpoint: Endpoint, session: bigint) => this.#member.find(endpoint)?.session === session
 
   #onGoodbye(message: Goodbye, from: Endpoint, now: Instant, effects: Effect[]): void {
     const { session, reason } = message
@@ -191,6 +201,7 @@ export class PeerHost implements Host {
       this.#farewells.onConfirmed(from, session)
       return
     }
+    this.#earlyPulls.forget(from, session)
     let isKnown = this.#uploads.onGoodbye(from, session)
     this.#fetch?.drive(effects, now, (collector, turn) => {
       if (collector.onGoodbye(from, session, turn)) isKnown = true
@@ -222,8 +233,15 @@ export class PeerHost implements Host {
 
   #conclude(now: Instant, effects: Effect[]): void {
     for (const event of this.#events.splice(0)) {
+      if (event.kind === 'preview') {
+        this.#fetch?.onPreview(event.peers, this.#member.roundTrip, now, effects)
+        continue
+      }
       effects.push({ kind: 'report', event })
       if (event.kind !== 'list') continue
+      for (const { from, pull, at } of this.#earlyPulls.takeListed(this.#isListed, now)) {
+        this.#serve(from, pull, at, now, effects)
+      }
       const left = event.left.map(departure => departure.peer)
       this.#fetch?.onList(this.#member.list, event.joined, left, this.#member.roundTrip, now, effects)
     }
@@ -232,8 +250,8 @@ export class PeerHost implements Host {
     }
     const ended = this.#member.stopped
     if (ended === undefined) return
-    const isLost = ended === 'manager-closed' || ended === 'manager-silent'
-    const isBusy = (this.#fetch?.collector !== undefined && !this.#fetch.isDone) || this.#uploads.active > 0
+    const isLost = ended === 'manager-closed' || ended === 'manager-silent' || ended === 'no-manager'
+    const isBusy = this.#fetch?.isUnderWay || this.#uploads.active > 0
     if (isLost && isBusy && this.#leaving === undefined) return
     this.#end(this.#leaving ?? ended, now, effects)
   }

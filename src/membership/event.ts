@@ -1,4 +1,5 @@
 import type { Endpoint } from '../endpoint.js'
+import type { PeerId } from '../units.js'
 import type { Reason } from '../wire/layout.js'
 import type { ListedPeer } from './listed-peer.js'
 
@@ -26,3 +27,9 @@ export type MembershipEvent =
       readonly name: string
       readonly fields: Readonly<Record<string, string | number | boolean>>
     }
+
+/** What a member tells its host besides. */
+export type MemberEvent =
+  | MembershipEvent
+  /** The list as it was before we are on it: what to do first may be seen from it; it is no version that we hold. */
+  | { readonly kind: 'preview'; readonly peers: ReadonlyMap<PeerId, ListedPeer> }

@@ -141,7 +141,7 @@ function toChange(entry: ListEntry, now: Instant): Change {
   return entry.kind === 'left' ? entry : { kind: 'present', row: toRow(entry, now) }
 }
 
-function toRow({ peer, session, address, port, ttlLeft, offers }: PresentEntry, now: Instant): ListedPeer {
+export function toRow({ peer, session, address, port, ttlLeft, offers }: PresentEntry, now: Instant): ListedPeer {
   const expires = ttlLeft === 0 ? NEVER : after(now, ttlLeft)
   return { peer, session, endpoint: { address, port }, expires, offers }
 }

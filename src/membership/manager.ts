@@ -8,7 +8,15 @@ import type { Digests, Random } from '../ambient.js'
 import { type Endpoint, endpointKey } from '../endpoint.js'
 import { after, earliest, type Instant, NEVER, type PeerId, peerId } from '../units.js'
 import { parseAddress } from '../wire/address.js'
-import { ERROR_CODE, type ErrorCode, REASON, type Reason, TAG } from '../wire/layout.js'
+import {
+  COOKIE_ENTRIES_AT,
+  ERROR_CODE,
+  type ErrorCode,
+  HEADER_BYTES,
+  REASON,
+  type Reason,
+  TAG,
+} from '../wire/layout.js'
 import type { Goodbye, Heartbeat, Hello, ListAck, Message, Register } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
 import { Admission } from './admission.js'
@@ -22,6 +30,7 @@ import type { MembershipEvent } from './event.js'
 import type { ListedPeer } from './listed-peer.js'
 import { sameOffers } from './offers.js'
 import { ttlLeft } from './pages.js'
+import { Preview } from './preview.js'
 import { Registration } from './registration.js'
 import { MANAGER_DEFAULTS, type ManagerSettings } from './settings.js'
 
@@ -48,6 +57,7 @@ export class Manager {
   readonly #epoch: bigint
   readonly #settings: ManagerSettings
   readonly #cookies: CookieJar
+  readonly #preview = new Preview()
   readonly #admission: Admission
   readonly #budget: Budget
   readonly #broadcast: Broadcast
@@ -129,11 +139,13 @@ export class Manager {
     return earliest(goodbyes, this.#broadcast.deadline(), this.#ends.earliest())
   }
 
-  #onHello({ session, sequence }: Hello, from: Endpoint, now: Instant, out: Outgoing[]): void {
+  #onHello({ session, sequence, padding }: Hello, from: Endpoint, now: Instant, out: Outgoing[]): void {
     // What no list could show can't become a member: it gets no cookie, and so no further.
     if (this.#state.kind !== 'open' || from.port === 0 || parseAddress(from.address) === undefined) return
     const cookie = this.#cookies.bake(from, session, now)
-    out.push({ to: from, message: { kind: 'cookie', session, sequence, cookie } })
+    const room = HEADER_BYTES + padding - COOKIE_ENTRIES_AT
+    const preview = this.#preview.of(this.list, this.version, room, now)
+    out.push({ to: from, message: { kind: 'cookie', session, sequence, cookie, ...preview } })
   }
 
   #onRegister(message: Register, from: Endpoint, now: Instant, out: Outgoing[], events: MembershipEvent[]): void {

@@ -9,11 +9,11 @@ import type { Random } from '../ambient.js'
 import { type Endpoint, sameEndpoint } from '../endpoint.js'
 import { assert, unreachable } from '../errors.js'
 import { after, earliest, type Instant, instant, type Milliseconds, NEVER, type PeerId, since } from '../units.js'
-import { ERROR_CODE, REASON } from '../wire/layout.js'
+import { CONTROL_BYTES_MAX, ERROR_CODE, HELLO_BYTES_MIN, REASON } from '../wire/layout.js'
 import type { Cookie, ErrorMessage, Goodbye, Heartbeat, List, Message, Offer, Registered } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
-import type { MembershipEvent } from './event.js'
-import { ListCopy } from './list-copy.js'
+import type { MemberEvent } from './event.js'
+import { ListCopy, toRow } from './list-copy.js'
 import type { ListedPeer } from './listed-peer.js'
 import type { LeaveWhy, MemberEnd, MemberState } from './member-state.js'
 import { offersFit, sameOffers } from './offers.js'
@@ -33,6 +33,8 @@ export interface MemberOptions {
   readonly random: Random
   /** Look for the manager for as long as it takes, at the start and whenever it is gone. */
   readonly wait?: boolean | undefined
+  /** Ask to see the list before we are on it: it comes a round trip earlier, where the swarm is small. */
+  readonly preview?: boolean | undefined
   readonly settings?: Partial<MemberSettings> | undefined
 }
 
@@ -47,6 +49,7 @@ export class Member {
   readonly #ttl: number
   readonly #random: Random
   readonly #waits: boolean
+  readonly #seeksPreview: boolean
   readonly #settings: MemberSettings
   readonly #copy = new ListCopy()
   readonly #retry = new RetryTimer()
@@ -72,6 +75,7 @@ export class Member {
     this.#offers = options.offers
     this.#random = options.random
     this.#waits = options.wait ?? false
+    this.#seeksPreview = options.preview ?? false
     this.#settings = { ...MEMBER_DEFAULTS, ...options.settings }
   }
 
@@ -118,10 +122,10 @@ export class Member {
     return this.#state.kind === 'stopped' ? this.#state.why : undefined
   }
 
-  receive(message: Message, from: Endpoint, now: Instant, out: Outgoing[], events: MembershipEvent[]): void {
+  receive(message: Message, from: Endpoint, now: Instant, out: Outgoing[], events: MemberEvent[]): void {
     if (message.session !== this.#voice.session || !sameEndpoint(from, this.#manager)) return
     if (this.#state.kind === 'member') this.#state.pulse.onHeard(now)
-    if (message.kind === 'cookie') this.#onCookie(message, now)
+    if (message.kind === 'cookie') this.#onCookie(message, now, events)
     else if (message.kind === 'registered') this.#onRegistered(message, now, events)
     else if (message.kind === 'heartbeat') this.#onHeartbeat(message, now)
     else if (message.kind === 'list') this.#onList(message, now, out, events)
@@ -130,7 +134,7 @@ export class Member {
     this.tick(now, out, events)
   }
 
-  tick(now: Instant, out: Outgoing[], events: MembershipEvent[]): void {
+  tick(now: Instant, out: Outgoing[], events: MemberEvent[]): void {
     if (this.#state.kind === 'new') this.#join(now)
     if (now >= this.#overdueAt()) this.#stop('ttl-ended', events)
     const state = this.#state
@@ -197,16 +201,20 @@ export class Member {
         }
   }
 
-  #onCookie(message: Cookie, now: Instant): void {
+  #onCookie(message: Cookie, now: Instant, events: MemberEvent[]): void {
     const state = this.#state
     if (state.kind !== 'joining') return
     const roundTrip = state.repeat.roundTripOf(message.sequence, now)
     if (roundTrip !== undefined) this.#retry.measure(roundTrip)
     this.#cookie = { octets: message.cookie, at: now }
     this.#register(message.cookie, state.giveUpAt, now)
+    // Who was a member has a list.
+    if (message.version === 0 || this.#peer !== undefined) return
+    const rows = message.entries.flatMap(entry => (entry.kind === 'present' ? [toRow(entry, now)] : []))
+    events.push({ kind: 'preview', peers: new Map(rows.map(row => [row.peer, row])) })
   }
 
-  #onRegistered(message: Registered, now: Instant, events: MembershipEvent[]): void {
+  #onRegistered(message: Registered, now: Instant, events: MemberEvent[]): void {
     const state = this.#state
     if (state.kind === 'member' && message.epoch === this.#epoch) state.pulse.interval = message.heartbeat
     if (state.kind !== 'registering') return
@@ -249,7 +257,7 @@ export class Member {
     this.#toldAt = this.version
   }
 
-  #onList(message: List, now: Instant, out: Outgoing[], events: MembershipEvent[]): void {
+  #onList(message: List, now: Instant, out: Outgoing[], events: MemberEvent[]): void {
     const state = this.#state
     if (state.kind !== 'member' && state.kind !== 'registering') return
     // A first page that overtakes REGISTERED: nobody else sends it but a manager that took our REGISTER.
@@ -271,7 +279,7 @@ export class Member {
     events.push({ kind: 'list', version: this.version, peers: [...this.list.values()], joined, left })
   }
 
-  #onGoodbye(message: Goodbye, now: Instant, out: Outgoing[], events: MembershipEvent[]): void {
+  #onGoodbye(message: Goodbye, now: Instant, out: Outgoing[], events: MemberEvent[]): void {
     const state = this.#state
     if (message.ack) {
       if (state.kind === 'leaving') this.#stop(state.why, events)
@@ -286,7 +294,7 @@ export class Member {
     else if (reason === REASON.MANAGER_CLOSING) this.#part('manager-closed', now, events)
   }
 
-  #onError(message: ErrorMessage, now: Instant, events: MembershipEvent[]): void {
+  #onError(message: ErrorMessage, now: Instant, events: MemberEvent[]): void {
     const state = this.#state
     if (state.kind === 'member') {
       if (message.code !== ERROR_CODE.UNKNOWN_SESSION || message.sequence <= state.after) return
@@ -322,7 +330,7 @@ export class Member {
   }
 
   /** The manager is gone. */
-  #part(why: MemberEnd, now: Instant, events: MembershipEvent[]): void {
+  #part(why: MemberEnd, now: Instant, events: MemberEvent[]): void {
     if (!this.#waits) {
       this.#stop(why, events)
       return
@@ -331,13 +339,13 @@ export class Member {
     this.#join(now)
   }
 
-  #stop(why: MemberEnd, events: MembershipEvent[]): void {
+  #stop(why: MemberEnd, events: MemberEvent[]): void {
     this.#state = { kind: 'stopped', why }
     trace('member:stopped', why, events)
   }
 
   #say(state: Asking, now: Instant, out: Outgoing[]): void {
-    if (state.kind === 'joining') this.#voice.hello(out)
+    if (state.kind === 'joining') this.#voice.hello(this.#helloBytes, out)
     else if (state.kind === 'leaving') this.#voice.goodbye(out)
     else this.#voice.register(state.cookie, this.#ttlSeconds(now), this.#offers, out)
     state.repeat.onSent(this.#voice.sequence, now)
@@ -351,6 +359,10 @@ export class Member {
 
   #setTtl(ttlLeft: number, now: Instant): void {
     this.#expires = ttlLeft === 0 ? NEVER : after(now, ttlLeft)
+  }
+
+  get #helloBytes(): number {
+    return this.#seeksPreview && this.#peer === undefined ? CONTROL_BYTES_MAX : HELLO_BYTES_MIN
   }
 
   /** What a REGISTER asks for: to a manager that forgot us, what is left of our time. */
@@ -375,6 +387,6 @@ export class Member {
   }
 }
 
-function trace(name: string, why: MemberEnd, events: MembershipEvent[]): void {
+function trace(name: string, why: MemberEnd, events: MemberEvent[]): void {
   events.push({ kind: 'trace', name, fields: { why } })
 }

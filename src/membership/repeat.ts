@@ -1,6 +1,9 @@
 import type { Random } from '../ambient.js'
-import { after, type Instant, type Milliseconds, type Sequence, sequence, since } from '../units.js'
+import { after, type Instant, type Milliseconds, type Sequence, since } from '../units.js'
 import type { MemberSettings } from './settings.js'
+
+/** Sendings whose instants are remembered: on the longest paths an answer comes after several of them. */
+const SENDINGS_REMEMBERED = 8
 
 /** When something is said again until it is answered: each wait is longer than the one before, with a little chance in it. */
 export class Repeat {
@@ -8,14 +11,13 @@ export class Repeat {
   readonly #settings: MemberSettings
   #next: Instant
   #wait: number
-  #sentAt: Instant
-  #sequence = sequence(0)
+  /** By sequence number, oldest first. */
+  readonly #sentAt = new Map<Sequence, Instant>()
   #sendings = 0
 
   /** @param wait after the first sending, in milliseconds */
   constructor(first: Instant, wait: number, random: Random, settings: MemberSettings) {
     this.#next = first
-    this.#sentAt = first
     this.#wait = wait
     this.#random = random
     this.#settings = settings
@@ -27,8 +29,8 @@ export class Repeat {
 
   onSent(number: Sequence, now: Instant): void {
     this.#sendings++
-    this.#sequence = number
-    this.#sentAt = now
+    this.#sentAt.set(number, now)
+    if (this.#sentAt.size > SENDINGS_REMEMBERED) this.#sentAt.delete(this.#sentAt.keys().next().value!)
     // A tenth more or less: peers that were started together do not stay in step.
     this.#next = after(now, this.#wait * (0.9 + 0.2 * uniform(this.#random)))
     this.#wait = Math.min(this.#settings.retryMax, this.#wait * this.#settings.backOff)
@@ -36,12 +38,14 @@ export class Repeat {
 
   /** The round trip, of an answer that bears the number of what it answers. */
   roundTripOf(number: Sequence, now: Instant): Milliseconds | undefined {
-    return this.#sendings > 0 && number === this.#sequence ? since(this.#sentAt, now) : undefined
+    const sentAt = this.#sentAt.get(number)
+    return sentAt === undefined ? undefined : since(sentAt, now)
   }
 
   /** The round trip, of an answer that does not: known only after a single sending. */
   roundTrip(now: Instant): Milliseconds | undefined {
-    return this.#sendings === 1 ? since(this.#sentAt, now) : undefined
+    const [number] = this.#sentAt.keys()
+    return this.#sendings === 1 ? this.roundTripOf(number!, now) : undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../endpoint.js'
 import { type Sequence, sequence } from '../units.js'
-import { REASON, type Reason } from '../wire/layout.js'
+import { HEADER_BYTES, REASON, type Reason } from '../wire/layout.js'
 import type { List, Message, Offer, Unsequenced } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
 
@@ -20,8 +20,9 @@ export class Voice {
     return this.#sequence
   }
 
-  hello(out: Outgoing[]): void {
-    this.#send({ kind: 'hello', session: this.session }, out)
+  /** @param octets of the datagram: the answer has no more */
+  hello(octets: number, out: Outgoing[]): void {
+    this.#send({ kind: 'hello', session: this.session, padding: octets - HEADER_BYTES }, out)
   }
 
   register(cookie: Uint8Array, ttl: number, offers: readonly Offer[], out: Outgoing[]): void {

@@ -14,6 +14,7 @@ import type { Pull } from '../wire/message.js'
 import type { OpenBlock } from './assembly.js'
 import { Blocks } from './blocks.js'
 import type { CollectorEvent, EffectSink, Turn } from './effect.js'
+import { FATAL_ERRORS } from './fatal-errors.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import { LocalSource } from './local-source.js'
 import { Path } from './path.js'
@@ -37,17 +38,8 @@ const PROGRESS_MS = 200
 const STALL_MS = 500
 const RATE_SPAN_MS = 1_000
 
-/** Errors after which a peer is of no use, in words. NOT_LISTED is not one: our entry is on its way to it. */
-const FATAL_ERRORS: Readonly<Record<number, string>> = {
-  [ERROR_CODE.NO_SUCH_ROOT]: 'does not have the file',
-  [ERROR_CODE.FILE_LOST]: 'can not read the file any more',
-  [ERROR_CODE.TOO_MANY_UPLOADS]: 'serves too many already',
-}
-
 /** Who holds the file: a peer that offers it, or the collector itself. */
-export type Source =
-  | { readonly kind: 'peer'; readonly endpoint: Endpoint; readonly peer: number }
-  | { readonly kind: 'self' }
+export type Source = { readonly kind: 'peer'; readonly endpoint: Endpoint } | { readonly kind: 'self' }
 type PeerSource = Extract<Source, { kind: 'peer' }>
 
 export interface CollectorOptions {
@@ -61,6 +53,8 @@ export interface CollectorOptions {
   readonly receiveBuffer: number
   /** A first guess of round trips, ms. */
   readonly roundTrip: number | undefined
+  /** Whether we are on the list: peers serve nobody else. */
+  readonly isListed: boolean
   readonly random: Random
   readonly trace?: boolean | undefined
 }
@@ -74,6 +68,7 @@ type State = 'preparing' | 'collecting' | 'finishing' | 'done'
 
 export class Collector {
   readonly trace: Trace | undefined
+  isListed: boolean
   #beyondCredit = 0
   #state: State = 'preparing'
   readonly #options: CollectorOptions
@@ -100,6 +95,7 @@ export class Collector {
   /** Divides the file among `sources` and has the target prepared. */
   constructor(options: CollectorOptions, sources: readonly Source[], now: Instant, effects: EffectSink) {
     this.#options = options
+    this.isListed = options.isListed
     this.#layout = new FileLayout(options.tree.size)
     this.#local = options.ownFile === undefined ? undefined : new LocalSource(options.ownFile)
     this.trace = options.trace ? new Trace() : undefined
@@ -148,10 +144,17 @@ export class Collector {
   }
 
   /** The manager's word: this peer is gone. */
-  onLeft(peer: number, turn: Turn): void {
+  onLeft(peer: Endpoint, turn: Turn): void {
     if (this.#state === 'preparing') this.#postponed.push(later => this.onLeft(peer, later))
-    const path = this.#work.paths.find(candidate => candidate.peer === peer && candidate.state !== 'dead')
+    const path = this.#work.paths.find(({ endpoint, state }) => state !== 'dead' && sameEndpoint(endpoint, peer))
     if (path !== undefined) this.#dropPath(path, 'left the list', turn)
+  }
+
+  /** Peers know us from now on: that they were silent meant nothing. */
+  onListed({ now }: Turn): void {
+    if (this.isListed) return
+    this.isListed = true
+    for (const path of this.#work.paths) path.onListed(now)
   }
 
   /** The peer's own word. @returns whether the session is one of ours */
@@ -200,6 +203,7 @@ export class Collector {
   endBatch(turn: Turn, hasMore = false): void {
     if (this.#state !== 'collecting') return
     this.#turnAt = turn.now
+    if (this.#touched.size > 0) this.onListed(turn)
     for (const path of this.#touched) {
       const mayProbe = !this.#work.active.some(other => other !== path && other.isProbing)
       path.endBatch(turn.now, mayProbe, hasMore)
@@ -257,6 +261,7 @@ export class Collector {
       const hasOthers = this.#work.active.some(other => other !== path)
       const patience = this.#local?.usable === true ? 'local' : hasOthers ? 'others' : 'last'
       const step = path.onTimeout(turn.now, patience)
+      if (!this.isListed) continue
       if (step === 'dead') this.#dropPath(path, 'silent', turn)
       else if (step === 'move' && path.state === 'active' && patience === 'others') this.#suspend(path)
     }
@@ -337,7 +342,7 @@ export class Collector {
     this.#suspend(path)
     path.state = 'dead'
     this.#bySession.delete(path.sessionLow)
-    this.#addPath({ kind: 'peer', endpoint: path.endpoint, peer: path.peer }, turn.now)
+    this.#addPath({ kind: 'peer', endpoint: path.endpoint }, turn.now)
     this.#advance(turn)
   }
 
@@ -416,7 +421,6 @@ export class Collector {
     const path = new Path(
       {
         endpoint: source.endpoint,
-        peer: source.peer,
         number: PATH_SOURCES_FROM + this.#work.paths.length,
         session: this.#newSession(),
         roundTrip,

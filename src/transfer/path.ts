@@ -42,7 +42,6 @@ export interface PathOptions {
   readonly number: number
   /** The transfer's session with this peer. */
   readonly session: bigint
-  readonly peer: number
   /** A first guess of the round trip, ms. */
   readonly roundTrip: number | undefined
   readonly chunkSize: number
@@ -59,7 +58,6 @@ export class Path {
   readonly session: bigint
   readonly sessionHigh: number
   readonly sessionLow: number
-  readonly peer: number
   readonly owed = new Owed()
   /** Hash pages asked of this peer, by `pageKey`. */
   readonly pages = new Map<string, TreePage>()
@@ -113,7 +111,6 @@ export class Path {
     this.session = options.session
     this.sessionHigh = Number(options.session >> 32n)
     this.sessionLow = Number(options.session & 0xffff_ffffn)
-    this.peer = options.peer
     this.roundTrip = new RoundTrip(options.roundTrip)
     this.#datagramOctets = options.chunkSize + 2 * IP_UDP_BYTES
     this.#chance = options.chance
@@ -165,6 +162,12 @@ export class Path {
   onBusy(now: Instant): void {
     this.heardAt = now
     this.usefulAt = now
+  }
+
+  /** The peer serves us from now on. */
+  onListed(now: Instant): void {
+    this.timeouts = 0
+    this.onBusy(now)
   }
 
   /** A datagram that even the smallest path carries came. */

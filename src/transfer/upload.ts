@@ -101,8 +101,11 @@ export class Upload {
     this.#pulledAt = now
   }
 
-  /** @returns false where the PULL's proof is wrong: it then counts for nothing */
-  onPull(pull: Pull, now: Instant, effects: EffectSink): boolean {
+  /**
+   * @param at when the PULL came, from which on it is held
+   * @returns false where the PULL's proof is wrong: it then counts for nothing
+   */
+  onPull(pull: Pull, now: Instant, effects: EffectSink, at = now): boolean {
     if (!this.#isProof(pull)) return false
     const isNewest = pull.sequence > this.#pull
     const isPart = pull.statement === this.#statement
@@ -116,7 +119,7 @@ export class Upload {
     this.#statement = pull.statement
     if (isNewest) {
       this.#pull = pull.sequence
-      this.#pulledAt = now
+      this.#pulledAt = at
       this.#pacer.setRate(pull.rate / 8, now)
     }
     this.#credit = Math.max(this.#credit, Math.min(pull.credit, this.#proven ? Infinity : CREDIT_UNPROVEN))

@@ -53,9 +53,10 @@ export class Uploads {
 
   /**
    * Takes a PULL of a collector that the list knows.
+   * @param at when it came: before the list knew the collector perhaps
    * @returns what to answer where it can't be served; 'bad-proof' is to be counted and dropped
    */
-  onPull(from: Endpoint, pull: Pull, now: Instant, effects: EffectSink): ErrorCode | 'bad-proof' | undefined {
+  onPull(from: Endpoint, pull: Pull, now: Instant, effects: EffectSink, at = now): ErrorCode | 'bad-proof' | undefined {
     const key = uploadKey(from, pull.session)
     let upload = this.#uploads.get(key)
     if (upload === undefined) {
@@ -72,7 +73,7 @@ export class Uploads {
       this.#uploads.set(key, upload)
     }
     if (!sameOctets(upload.root, pull.root)) return ERROR_CODE.NO_SUCH_ROOT
-    return upload.onPull(pull, now, effects) ? undefined : 'bad-proof'
+    return upload.onPull(pull, now, effects, at) ? undefined : 'bad-proof'
   }
 
   /** The collector needs no more. @returns whether there was such an upload */

@@ -26,7 +26,7 @@ import {
   VERSION_FLAGS_AT,
 } from './layout.js'
 import { lengthFault } from './lengths.js'
-import type { ListEntry, Malformed, MalformedReason, Message, Offer, PresentEntry } from './message.js'
+import type { Hello, ListEntry, Malformed, MalformedReason, Message, Offer, PresentEntry } from './message.js'
 import { nameText } from './name.js'
 import { rangeFault } from './ranges.js'
 
@@ -157,9 +157,17 @@ type Reader = (datagram: Uint8Array) => Message
 const ACKS = { ack: FLAG.ACK }
 const PLACED = { retransmitted: FLAG.RETRANSMITTED, appLimited: FLAG.APP_LIMITED }
 
+const hello = reader('hello', head())
 const READERS: Readonly<Record<Tag, Reader>> = {
-  [TAG.HELLO]: reader('hello', head()),
-  [TAG.COOKIE]: reader('cookie', head().buffer('cookie', { length: COOKIE_BYTES, formatter: copy })),
+  [TAG.HELLO]: datagram => ({ ...hello(datagram), padding: datagram.length - HEADER_BYTES }) as Hello,
+  [TAG.COOKIE]: reader(
+    'cookie',
+    head()
+      .buffer('cookie', { length: COOKIE_BYTES, formatter: copy })
+      .uint32('version')
+      .nest('counts', counts('entries'))
+      .array('entries', entries),
+  ),
   [TAG.REGISTER]: reader(
     'register',
     head()

@@ -2,9 +2,9 @@
 // the process here, before a receiver would have to drop it.
 import { assert, unreachable } from '../errors.js'
 import { parseAddress } from './address.js'
-import { ENTRY, FAMILY, FLAG, HASH_BYTES, HELLO_BYTES, IPV4_BYTES, TAG, type Tag, VERSION } from './layout.js'
+import { COOKIE_COUNT_AT, ENTRY, FAMILY, FLAG, HASH_BYTES, IPV4_BYTES, TAG, type Tag, VERSION } from './layout.js'
 import { BYTES } from './lengths.js'
-import type { Chunk, Echo, List, Message, Offer, PresentEntry, Pull, Register, Tree } from './message.js'
+import type { Chunk, Echo, List, ListEntry, Message, Offer, PresentEntry, Pull, Register, Tree } from './message.js'
 import { nameOctets } from './name.js'
 import { rangeFault } from './ranges.js'
 import { encodedSize } from './size.js'
@@ -28,6 +28,9 @@ export const TAG_OF: Readonly<Record<Message['kind'], Tag>> = {
   echo: TAG.ECHO,
 }
 
+/** Entries that went out in a COOKIE as octets, their count first: the manager shows the same ones to all who ask. */
+const previews = new WeakMap<readonly ListEntry[], Uint8Array>()
+
 /**
  * Writes `message` into `into` from `at` on, and nothing beyond it.
  *
@@ -35,9 +38,10 @@ export const TAG_OF: Readonly<Record<Message['kind'], Tag>> = {
  * @throws InvariantError where a value is out of its range or the room too small
  */
 export function encode(message: Message, into: Uint8Array, at = 0): number {
-  const fault = rangeFault(message)
+  const preview = message.kind === 'cookie' ? previews.get(message.entries) : undefined
+  const fault = preview === undefined ? rangeFault(message) : undefined
   assert(fault === undefined, `our own ${message.kind} breaks a rule: ${fault}`)
-  const size = encodedSize(message)
+  const size = preview === undefined ? encodedSize(message) : COOKIE_COUNT_AT + preview.length
   const { min, max } = BYTES[TAG_OF[message.kind]]
   assert(size >= min && size <= max, `our own ${message.kind} takes ${size} octets, not ${min} to ${max}`)
   assert(into.length - at >= size, `no room for ${size} octets at ${at} of ${into.length}`)
@@ -49,6 +53,9 @@ export function encode(message: Message, into: Uint8Array, at = 0): number {
   write.u32(message.sequence)
   writeBody(write, message)
   assert(write.at === at + size, `${message.kind} ended at ${write.at}, not at ${at + size}`)
+  if (message.kind === 'cookie' && preview === undefined && message.entries.length > 0) {
+    previews.set(message.entries, into.slice(at + COOKIE_COUNT_AT, at + size))
+  }
   return size
 }
 
@@ -70,10 +77,12 @@ function flagsOf(message: Message): number {
 function writeBody(write: Writer, message: Message): void {
   switch (message.kind) {
     case 'hello':
-      write.zeros(HELLO_BYTES - write.written)
+      write.zeros(message.padding)
       break
     case 'cookie':
       write.octets(message.cookie)
+      write.u32(message.version)
+      writePreview(write, message.entries)
       break
     case 'register':
       writeRegister(write, message)
@@ -158,8 +167,18 @@ function writeList(write: Writer, message: List): void {
   write.u32(message.base)
   write.u16(message.page)
   write.u16(message.pages)
-  write.u8(message.entries.length)
-  for (const entry of message.entries) {
+  writeEntries(write, message.entries)
+}
+
+function writePreview(write: Writer, entries: readonly ListEntry[]): void {
+  const octets = previews.get(entries)
+  if (octets === undefined) writeEntries(write, entries)
+  else write.octets(octets)
+}
+
+function writeEntries(write: Writer, entries: readonly ListEntry[]): void {
+  write.u8(entries.length)
+  for (const entry of entries) {
     write.u8(entry.kind === 'left' ? ENTRY.LEFT : ENTRY.PRESENT)
     write.u32(entry.peer)
     if (entry.kind === 'left') write.u8(entry.reason)

@@ -76,12 +76,14 @@ export const TREE_INDEX_AT = 23 // u32: which node at that height, from 0
 export const TREE_COUNT_AT = 27 // u8: hashes that follow, 1 to TREE_PAGE_HASHES_MAX
 export const TREE_HEADER_BYTES = 28
 
-// HELLO: the header, then zeros, so that COOKIE is never larger than what it answers.
-export const HELLO_BYTES = 34
-// COOKIE: u32 time bucket, 16 octets of keyed hash.
+// HELLO: the header, then as many zeros as the peer likes: COOKIE is never larger than what it answers.
+export const HELLO_BYTES_MIN = 39
+// COOKIE: u32 time bucket, 16 octets of keyed hash; then a preview of the list.
 export const COOKIE_AT = 14
 export const COOKIE_BYTES = 20
-export const COOKIE_DATAGRAM_BYTES = 34
+export const COOKIE_VERSION_AT = 34 // u32 list version; 0 = no preview
+export const COOKIE_COUNT_AT = 38 // u8 entries that follow
+export const COOKIE_ENTRIES_AT = 39
 // REGISTER: cookie, u32 TTL, u8 count of offers, then the offers.
 export const REGISTER_TTL_AT = 34 // u32 seconds; 0 = until the manager closes
 export const REGISTER_OFFER_COUNT_AT = 38

@@ -3,7 +3,8 @@
 import {
   CHUNK_HEADER_BYTES,
   CONTROL_BYTES_MAX,
-  COOKIE_DATAGRAM_BYTES,
+  COOKIE_COUNT_AT,
+  COOKIE_ENTRIES_AT,
   DATAGRAM_BYTES_MAX,
   ECHO_BYTES,
   ENTRY,
@@ -15,7 +16,7 @@ import {
   GOODBYE_BYTES,
   HASH_BYTES,
   HEARTBEAT_BYTES,
-  HELLO_BYTES,
+  HELLO_BYTES_MIN,
   IPV4_BYTES,
   IPV6_BYTES,
   LIST_ACK_BYTES,
@@ -51,8 +52,8 @@ const exactly = (size: number): Bounds => ({ min: size, max: size })
 
 /** The least and the most octets of each datagram. `min` reaches past every field at a fixed place. */
 export const BYTES: Readonly<Record<Tag, Bounds>> = {
-  [TAG.HELLO]: exactly(HELLO_BYTES),
-  [TAG.COOKIE]: exactly(COOKIE_DATAGRAM_BYTES),
+  [TAG.HELLO]: { min: HELLO_BYTES_MIN, max: CONTROL_BYTES_MAX },
+  [TAG.COOKIE]: { min: COOKIE_ENTRIES_AT, max: CONTROL_BYTES_MAX },
   [TAG.REGISTER]: { min: REGISTER_OFFERS_AT, max: REGISTER_BYTES_MAX },
   [TAG.REGISTERED]: exactly(REGISTERED_BYTES),
   [TAG.HEARTBEAT]: exactly(HEARTBEAT_BYTES),
@@ -73,8 +74,10 @@ export function lengthFault(tag: Tag, datagram: Uint8Array): MalformedReason | u
   switch (tag) {
     case TAG.REGISTER:
       return endFault(skipOffers(datagram, REGISTER_OFFER_COUNT_AT), datagram)
+    case TAG.COOKIE:
+      return endFault(skipEntries(datagram, COOKIE_COUNT_AT), datagram)
     case TAG.LIST:
-      return endFault(skipEntries(datagram), datagram)
+      return endFault(skipEntries(datagram, LIST_COUNT_AT), datagram)
     case TAG.PULL:
       return endFault(pullBytes(datagram), datagram)
     case TAG.TREE: {
@@ -118,9 +121,10 @@ function skipOffers(datagram: Uint8Array, at: number): Place {
   return place
 }
 
-function skipEntries(datagram: Uint8Array): Place {
-  const count = datagram[LIST_COUNT_AT]!
-  let place: Place = LIST_ENTRIES_AT
+/** @returns where the entries end whose count stands at `at` and which follow it */
+function skipEntries(datagram: Uint8Array, at: number): Place {
+  const count = datagram[at]!
+  let place: Place = at + 1
   for (let i = 0; i < count; i++) {
     place = skipEntry(datagram, place)
     if (typeof place === 'string') return place

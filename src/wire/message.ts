@@ -21,12 +21,17 @@ interface Common {
 /** Peer to manager: asks for a cookie. Session: the peer's. */
 export interface Hello extends Common {
   readonly kind: 'hello'
+  /** Octets after the header: the answer has no more. */
+  readonly padding: number
 }
 /** Manager to peer. Session: the peer's, as in all of its membership messages. */
 export interface Cookie extends Common {
   readonly kind: 'cookie'
   /** COOKIE_BYTES octets; opaque to the peer. */
   readonly cookie: Uint8Array
+  /** Of the whole list, which `entries` are; 0 = no preview: the HELLO had no room for it. */
+  readonly version: number
+  readonly entries: readonly ListEntry[]
 }
 export interface Register extends Common {
   readonly kind: 'register'

@@ -20,7 +20,7 @@ import {
   TREE_PAGE_HASHES_MAX,
   TTL_MAX_SECONDS,
 } from './layout.js'
-import type { List, ListAck, ListEntry, MalformedReason, Message, Offer, Pull, Tree } from './message.js'
+import type { Cookie, List, ListAck, ListEntry, MalformedReason, Message, Offer, Pull, Tree } from './message.js'
 import { isName } from './name.js'
 
 const REASONS: ReadonlySet<number> = new Set(Object.values(REASON))
@@ -37,7 +37,7 @@ export function rangeFault(message: Message): MalformedReason | undefined {
     case 'echo':
       return undefined
     case 'cookie':
-      return rangeUnless(message.cookie.length === COOKIE_BYTES)
+      return cookieFault(message)
     case 'register':
       return (
         rangeUnless(message.cookie.length === COOKIE_BYTES && message.ttl <= TTL_MAX_SECONDS) ??
@@ -75,6 +75,12 @@ function offersFault(offers: readonly Offer[]): MalformedReason | undefined {
 function offerFault({ name, size, root }: Offer): MalformedReason | undefined {
   if (size > FILE_BYTES_MAX || root.length !== HASH_BYTES) return 'range'
   return isName(name) ? undefined : 'name'
+}
+
+/** A preview is a snapshot: it knows nobody who left. */
+function cookieFault({ cookie, version, entries }: Cookie): MalformedReason | undefined {
+  if (cookie.length !== COOKIE_BYTES || (version === 0 && entries.length > 0)) return 'range'
+  return firstFault(entries, entry => (entry.kind === 'left' ? 'range' : entryFault(entry)))
 }
 
 /** Pages lead from an older version, or from nothing. */

@@ -2,14 +2,14 @@
 import { unreachable } from '../errors.js'
 import {
   CHUNK_HEADER_BYTES,
-  COOKIE_DATAGRAM_BYTES,
+  COOKIE_ENTRIES_AT,
   ECHO_BYTES,
   ENTRY_LEFT_BYTES,
   ENTRY_PRESENT_FIXED_BYTES,
   ERROR_BYTES,
   GOODBYE_BYTES,
+  HEADER_BYTES,
   HEARTBEAT_BYTES,
-  HELLO_BYTES,
   IPV4_BYTES,
   IPV6_BYTES,
   LIST_ACK_BYTES,
@@ -30,9 +30,9 @@ import { nameOctets } from './name.js'
 export function encodedSize(message: Message): number {
   switch (message.kind) {
     case 'hello':
-      return HELLO_BYTES
+      return HEADER_BYTES + message.padding
     case 'cookie':
-      return COOKIE_DATAGRAM_BYTES
+      return message.entries.reduce((sum, entry) => sum + entrySize(entry), COOKIE_ENTRIES_AT)
     case 'register':
       return REGISTER_OFFERS_AT + offersSize(message.offers)
     case 'registered':
@@ -65,7 +65,7 @@ export function encodedSize(message: Message): number {
   }
 }
 
-/** Octets that an entry takes on a LIST page, for who fills pages. */
+/** Octets that an entry takes on a LIST page and in a COOKIE, for who fills them. */
 export function entrySize(entry: ListEntry): number {
   if (entry.kind === 'left') return ENTRY_LEFT_BYTES
   const addressBytes = entry.address.includes(':') ? IPV6_BYTES : IPV4_BYTES

@@ -16,7 +16,7 @@ const HOME = { address: '127.0.0.1', port: 4000 }
 
 t.test('a peer registers with a manager host by datagrams, and the change is reported', async t => {
   const { host, effects, turn } = start()
-  const [cookie] = turn(0, { kind: 'hello', session: 7n, sequence: sequence(1) })
+  const [cookie] = turn(0, { kind: 'hello', session: 7n, padding: 25, sequence: sequence(1) })
   if (cookie?.kind !== 'cookie') throw new Error('no cookie')
   const register = { kind: 'register', session: 7n, sequence: sequence(2), ttl: 0, offers: [] } as const
   const answers = turn(1, { ...register, cookie: cookie.cookie })
@@ -43,7 +43,7 @@ t.test('malformed datagrams are counted by reason and dropped', async t => {
 
 t.test('stop says goodbye to the members and reports the end once', async t => {
   const { host, effects, turn } = start()
-  const [cookie] = turn(0, { kind: 'hello', session: 7n, sequence: sequence(1) })
+  const [cookie] = turn(0, { kind: 'hello', session: 7n, padding: 25, sequence: sequence(1) })
   if (cookie?.kind !== 'cookie') throw new Error('no cookie')
   const register = { kind: 'register', session: 7n, sequence: sequence(2), ttl: 0, offers: [] } as const
   turn(1, { ...register, cookie: cookie.cookie })
@@ -61,7 +61,7 @@ t.test('stop says goodbye to the members and reports the end once', async t => {
 
 t.test('the queue keeps the order, refuses what is too much, and counts it', async t => {
   const queue = new ControlQueue(5)
-  const message = (n: number) => ({ kind: 'hello', session: 1n, sequence: sequence(n) }) as const
+  const message = (n: number) => ({ kind: 'hello', session: 1n, padding: 25, sequence: sequence(n) }) as const
   const out = Array.from({ length: 7 }, (_, i) => ({ to: HOME, message: message(i + 1) }))
   queue.take(out)
   t.equal(out.length, 0)

@@ -6,6 +6,7 @@ import type { Effect, Host, HostEvent, Input, StopReason } from '../../src/host/
 import { ManagerHost } from '../../src/host/manager-host.js'
 import { PeerHost, type PeerHostOptions } from '../../src/host/peer-host.js'
 import { Agenda } from '../../src/membership/agenda.js'
+import type { ManagerSettings } from '../../src/membership/settings.js'
 import { DIGESTS } from '../../src/sim/digests.js'
 import { type MemoryFile, memoryFile } from '../../src/sim/memory-file.js'
 import { SeededRandom } from '../../src/sim/random.js'
@@ -14,7 +15,7 @@ import { ReceiveBatch, SendBatch } from '../../src/wire/batch.js'
 import { BLOCK_BYTES } from '../../src/wire/layout.js'
 
 export const MANAGER_AT: Endpoint = { address: '10.0.0.1', port: 5_000 }
-const DELAY_MS = 2
+export const DELAY_MS = 2
 const DISK_MS = 0.2
 
 export interface Datagram {
@@ -60,6 +61,8 @@ export class Network {
   readonly computers = new Map<string, Computer>()
   /** Told of each datagram that is sent. */
   watch: (datagram: Datagram) => void = () => {}
+  /** Asked of each datagram that is sent. */
+  loses: (datagram: Datagram) => boolean = () => false
   /** Most effects of one turn, and most datagrams. */
   readonly most = { effects: 0, datagrams: 0 }
   readonly random: SeededRandom
@@ -71,9 +74,9 @@ export class Network {
     this.random = new SeededRandom(seed, 'network')
   }
 
-  addManager(): Computer {
+  addManager(settings: Partial<ManagerSettings> = {}): Computer {
     const random = this.random.fork('manager')
-    return this.#add(MANAGER_AT, new ManagerHost({ random, digests: DIGESTS }), [])
+    return this.#add(MANAGER_AT, new ManagerHost({ random, digests: DIGESTS, settings }), [])
   }
 
   addPeer(port: number, options: Partial<PeerHostOptions> & { readonly files?: readonly MemoryFile[] } = {}): Computer {
@@ -162,7 +165,7 @@ export class Network {
     this.most.datagrams = Math.max(this.most.datagrams, sent.length)
     for (const datagram of sent) {
       this.watch(datagram)
-      if (computer.isDead || !this.computers.has(endpointKey(datagram.to))) continue
+      if (computer.isDead || !this.computers.has(endpointKey(datagram.to)) || this.loses(datagram)) continue
       this.#tasks.set({ kind: 'datagram', datagram }, instant(this.now + DELAY_MS))
     }
     return sent

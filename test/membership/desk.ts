@@ -41,7 +41,7 @@ export class Desk {
   }
 
   cookieFor(session: bigint, now: number, from: Endpoint = HOME): Uint8Array {
-    const [answer] = this.hear({ kind: 'hello', session }, now, from)
+    const [answer] = this.hear({ kind: 'hello', session, padding: 25 }, now, from)
     if (answer?.kind !== 'cookie') throw new Error('no cookie')
     return answer.cookie
   }

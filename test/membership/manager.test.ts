@@ -3,21 +3,43 @@ import t from 'tap'
 import type { Manager } from '../../src/membership/manager.js'
 import { type Instant, instant, sequence } from '../../src/units.js'
 import { encodedSize } from '../../src/wire/encode.js'
-import { ERROR_CODE, REASON } from '../../src/wire/layout.js'
-import type { Message, Offer } from '../../src/wire/message.js'
+import { ERROR_CODE, HEADER_BYTES, REASON } from '../../src/wire/layout.js'
+import type { Cookie, Message, Offer } from '../../src/wire/message.js'
 import type { Outgoing } from '../../src/wire/outgoing.js'
 import { Desk, HOME } from './desk.js'
 import { offerOf, Pipe, type Station, sessionsOn } from './pipe.js'
 
 t.test('HELLO is answered by a cookie of the same size, and nothing is kept', async t => {
   const desk = new Desk()
-  const hello = { kind: 'hello', session: 7n } as const
+  const hello = { kind: 'hello', session: 7n, padding: 25 } as const
   const [answer] = desk.hear(hello, 0)
   t.equal(answer?.kind, 'cookie')
   t.equal(answer?.sequence, desk.last)
   t.equal(encodedSize(answer!), encodedSize({ ...hello, sequence: sequence(1) }))
   t.equal(desk.manager.deadline(), Infinity)
   t.ok(desk.manager.isQuiet)
+})
+
+t.test('a HELLO that has room is shown the whole list, or nothing of it', async t => {
+  const desk = new Desk({ coalesceBase: 0, coalescePerMember: 0 })
+  const ask = (padding: number, now: number): Cookie => {
+    const [answer] = desk.hear({ kind: 'hello', session: 7n, padding }, now)
+    t.ok(encodedSize(answer!) <= HEADER_BYTES + padding)
+    return answer as Cookie
+  }
+  t.match(ask(1_186, 0), { version: 0, entries: [] }, 'there is no list yet')
+  for (let n = 1; n <= 46; n++) {
+    desk.join(BigInt(100 + n), n, { ...HOME, port: 4_000 + n }, n === 1 ? 20 : 0)
+    // An entry takes 25 octets.
+    t.equal(ask(25 + 25 * n, n).entries.length, n, `${n} fit`)
+    t.equal(ask(24 + 25 * n, n).version, 0, `${n} do not fit`)
+  }
+  t.match(ask(1_186, 50), { version: 46, entries: [{ kind: 'present', session: 101n, port: 4_001, ttlLeft: 19_955 }] })
+  desk.join(200n, 60, { ...HOME, port: 5_000 })
+  t.match(ask(1_186, 61), { version: 0, entries: [] }, '47 are more than any HELLO has room for')
+  desk.hear({ kind: 'goodbye', session: 200n, ack: false, reason: REASON.GOODBYE }, 70, { ...HOME, port: 5_000 })
+  desk.tick(71)
+  t.match(ask(1_186, 2_071), { version: 48, entries: [{ ttlLeft: 17_930 }] }, 'the time left is not older than 100 ms')
 })
 
 t.test('REGISTER is answered at once by REGISTERED and a snapshot with the new member in it', async t => {
@@ -51,7 +73,7 @@ t.test('no unproven datagram is answered with more octets than it has', async ()
   const session = fc.bigInt({ min: 1n, max: 2n })
   const cookie = fc.uint8Array({ minLength: 20, maxLength: 20 })
   const question = fc.oneof(
-    fc.record({ kind: fc.constant('hello' as const), session }),
+    fc.record({ kind: fc.constant('hello' as const), session, padding: fc.integer({ min: 25, max: 1_186 }) }),
     fc.record({ kind: fc.constant('register' as const), session, cookie, ttl: fc.nat(100), offers: fc.constant([]) }),
     fc.record({
       kind: fc.constant('heartbeat' as const),
@@ -225,8 +247,8 @@ t.test('2000 peers at one address register within three seconds', async t => {
 
 t.test('an endpoint that no list can show gets no cookie', async t => {
   const desk = new Desk()
-  t.strictSame(desk.hear({ kind: 'hello', session: 7n }, 0, { address: 'fe80::1%eth0', port: 4000 }), [])
-  t.strictSame(desk.hear({ kind: 'hello', session: 7n }, 0, { ...HOME, port: 0 }), [])
+  t.strictSame(desk.hear({ kind: 'hello', session: 7n, padding: 25 }, 0, { address: 'fe80::1%eth0', port: 4000 }), [])
+  t.strictSame(desk.hear({ kind: 'hello', session: 7n, padding: 25 }, 0, { ...HOME, port: 0 }), [])
 })
 
 t.test('the first change after a quiet time goes out at once, the following ones together', async t => {
@@ -293,14 +315,14 @@ t.test('stop says goodbye to all, again to who does not confirm, and ends within
   desk.manager.stop(instant(10), out)
   t.match(out, [{ message: { kind: 'goodbye', reason: REASON.MANAGER_CLOSING } }, { message: { kind: 'goodbye' } }])
   desk.hear({ kind: 'goodbye', session: 1n, ack: true, reason: REASON.MANAGER_CLOSING }, 20)
-  t.strictSame(desk.hear({ kind: 'hello', session: 3n }, 30), [], 'no one joins any more')
+  t.strictSame(desk.hear({ kind: 'hello', session: 3n, padding: 25 }, 30), [], 'no one joins any more')
   t.match(desk.tick(110), [{ kind: 'goodbye', session: 2n }])
   t.notOk(desk.manager.isStopped)
   desk.tick(310)
   desk.tick(710)
   t.ok(desk.manager.isStopped)
   t.equal(desk.manager.deadline(), Infinity)
-  t.strictSame(desk.hear({ kind: 'hello', session: 3n }, 2_000), [])
+  t.strictSame(desk.hear({ kind: 'hello', session: 3n, padding: 25 }, 2_000), [])
 })
 
 t.test('stop with no members, or confirmed by all, ends at once', async t => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { MembershipEvent } from '../../src/membership/event.js'
+import type { MemberEvent } from '../../src/membership/event.js'
 import { Member, type MemberOptions } from '../../src/membership/member.js'
 import { SeededRandom } from '../../src/sim/random.js'
 import { type Instant, instant, peerId, sequence } from '../../src/units.js'
@@ -14,7 +14,7 @@ const COOKIE = new Uint8Array(20).fill(5)
 
 class Seat {
   readonly member: Member
-  readonly events: MembershipEvent[] = []
+  readonly events: MemberEvent[] = []
   #said = sequence(0)
 
   constructor(options: Partial<MemberOptions> = {}) {
@@ -46,7 +46,7 @@ class Seat {
   /** HELLO to REGISTERED, without a delay. */
   join(now: number, fields: { ttlLeft?: number } = {}): this {
     this.tick(now)
-    this.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE }, now)
+    this.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] }, now)
     this.registered(now, fields)
     return this
   }
@@ -75,14 +75,46 @@ class Seat {
 
 t.test('a member says HELLO, returns the cookie, and is registered', async t => {
   const seat = new Seat({ ttl: 20, offers: [offerOf('a')] })
-  t.match(seat.tick(0), [{ kind: 'hello', session: SESSION, sequence: 1 }])
+  t.match(seat.tick(0), [{ kind: 'hello', session: SESSION, padding: 25, sequence: 1 }])
   t.equal(seat.member.roundTrip, undefined)
   const register = { kind: 'register', cookie: COOKIE, ttl: 20, offers: [{ name: 'a' }], sequence: 2 }
-  t.match(seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, sequence: 1 }, 30), [register])
+  t.match(seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [], sequence: 1 }, 30), [
+    register,
+  ])
   t.equal(seat.member.roundTrip, 30)
   seat.registered(60, { ttlLeft: 20_000 })
   t.strictSame(seat.events, [{ kind: 'registered', peer: 1, manager: MANAGER_AT, again: false }])
   t.strictSame([seat.member.state, seat.member.peer, seat.member.expires], ['member', 1, 20_060])
+})
+
+t.test('who asks for a preview makes room for it, and is told of it before it is a member', async t => {
+  const seat = new Seat({ preview: true })
+  t.match(seat.tick(0), [{ kind: 'hello', padding: 1_186 }])
+  const cookie = { kind: 'cookie', session: SESSION, cookie: COOKIE, version: 4, entries: [present(3)] } as const
+  t.match(seat.hear(cookie, 20), [{ kind: 'register' }])
+  t.match(seat.events, [{ kind: 'preview', peers: new Map([[3, { peer: 3, session: 103n }]]) }])
+  t.strictSame([seat.ids, seat.member.version], [[], 0], 'it is not a list that the member holds')
+  seat.hear(cookie, 21)
+  t.equal(seat.events.length, 1, 'a second COOKIE comes too late')
+  seat.registered(40)
+  // Forgotten by the manager: there is a list by now.
+  t.match(
+    seat.hear(
+      { kind: 'error', session: SESSION, sequence: 9, code: ERROR_CODE.UNKNOWN_SESSION, tag: TAG.HEARTBEAT },
+      50,
+    ),
+    [{ kind: 'hello', padding: 25 }],
+  )
+  seat.hear(cookie, 60)
+  t.equal(seat.events.filter(({ kind }) => kind === 'preview').length, 1)
+})
+
+t.test('a COOKIE tells the round trip whichever HELLO it answers', async t => {
+  const seat = new Seat()
+  seat.tick(0)
+  t.equal(seat.sayings(400).length, 2)
+  seat.hear({ kind: 'cookie', session: SESSION, sequence: 1, cookie: COOKIE, version: 0, entries: [] }, 420)
+  t.equal(seat.member.roundTrip, 420)
 })
 
 t.test('HELLO is said again, later each time, and after five seconds there is no manager', async t => {
@@ -109,7 +141,7 @@ t.test('with `wait` a member looks for its manager as long as it takes, and afte
 t.test('what does not come from the manager, or bears another session, is ignored', async t => {
   const seat = new Seat()
   seat.tick(0)
-  const cookie = { kind: 'cookie', session: SESSION, cookie: COOKIE } as const
+  const cookie = { kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] } as const
   t.strictSame(seat.hear(cookie, 1, { ...MANAGER_AT, port: 5001 }), [])
   t.strictSame(seat.hear({ ...cookie, session: 8n }, 1), [])
   t.equal(seat.member.state, 'joining')
@@ -120,7 +152,7 @@ t.test('a stale cookie leads back to HELLO; the patience is one for all tries', 
   const badCookie = { kind: 'error', session: SESSION, code: ERROR_CODE.BAD_COOKIE, tag: TAG.REGISTER } as const
   seat.tick(0)
   for (let now = 0; seat.member.stopped === undefined && now < 10_000; now += 50) {
-    seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE }, now)
+    seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] }, now)
     seat.hear(badCookie, now)
     seat.tick(now)
   }
@@ -131,7 +163,7 @@ t.test('a full list ends it; too many registrations make it wait and come again'
   const error = { kind: 'error', session: SESSION, tag: TAG.REGISTER } as const
   const full = new Seat()
   full.tick(0)
-  full.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE }, 0)
+  full.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] }, 0)
   full.hear({ ...error, code: ERROR_CODE.LIST_FULL }, 1)
   t.match(full.events, [{ kind: 'refused', code: ERROR_CODE.LIST_FULL }, { kind: 'trace' }])
   t.equal(full.member.stopped, 'refused')
@@ -139,7 +171,7 @@ t.test('a full list ends it; too many registrations make it wait and come again'
   many.tick(0)
   for (const now of [0, 3_000]) {
     many.tick(now)
-    many.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE }, now)
+    many.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] }, now)
     many.hear({ ...error, code: ERROR_CODE.TOO_MANY_REGISTRATIONS }, now)
   }
   t.match(many.events, [{ kind: 'refused', code: ERROR_CODE.TOO_MANY_REGISTRATIONS }], 'told once')
@@ -233,7 +265,7 @@ t.test('no set of pages grows beyond what a list can hold', async t => {
 t.test('a page that overtakes REGISTERED counts', async t => {
   const seat = new Seat()
   seat.tick(0)
-  seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE }, 0)
+  seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] }, 0)
   t.match(seat.list(1, { version: 1, entries: [present(1)] }), [{ kind: 'list-ack' }])
   seat.registered(2)
   t.strictSame(seat.ids, [1])
@@ -245,8 +277,10 @@ t.test('a manager that forgot the session hears the same one again, with the tim
   const unknown = { kind: 'error', session: SESSION, code: ERROR_CODE.UNKNOWN_SESSION, tag: TAG.HEARTBEAT } as const
   t.strictSame(seat.hear({ ...unknown, sequence: 1 }, 100), [], 'an answer to something said before')
   const [beat] = seat.tick(1_000)
-  t.match(seat.hear({ ...unknown, sequence: beat!.sequence }, 1_100), [{ kind: 'hello', session: SESSION }])
-  const cookie = { kind: 'cookie', session: SESSION, cookie: COOKIE } as const
+  t.match(seat.hear({ ...unknown, sequence: beat!.sequence }, 1_100), [
+    { kind: 'hello', session: SESSION, padding: 25 },
+  ])
+  const cookie = { kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] } as const
   t.match(seat.hear(cookie, 1_200), [{ kind: 'register', session: SESSION, ttl: 19 }])
 })
 
@@ -256,7 +290,7 @@ t.test('a restarted manager starts the list over; who is still there neither lef
   const [beat] = seat.tick(1_000)
   const code = ERROR_CODE.UNKNOWN_SESSION
   seat.hear({ kind: 'error', session: SESSION, code, tag: TAG.HEARTBEAT, sequence: beat!.sequence }, 1_010)
-  seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE }, 1_020)
+  seat.hear({ kind: 'cookie', session: SESSION, cookie: COOKIE, version: 0, entries: [] }, 1_020)
   seat.registered(1_030, { epoch: 100n, peer: 2 })
   t.match(seat.events.at(-1), { kind: 'registered', peer: 2, again: true })
   t.strictSame(seat.ids, [1, 2, 3], 'the old list holds meanwhile')

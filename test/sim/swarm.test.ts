@@ -6,8 +6,10 @@ import { judge, type Outcome, outcomeOf } from '../../src/sim/oracle.js'
 import { type Plan, planOf } from '../../src/sim/plan.js'
 import { runScenario, type ScenarioResult } from '../../src/sim/scenario.js'
 import { makeSwarm, type Swarm } from '../../src/sim/swarm.js'
+import type { Watcher } from '../../src/sim/trace.js'
 import { SimulationError } from '../../src/sim/world.js'
-import { instant } from '../../src/units.js'
+import { instant, ms } from '../../src/units.js'
+import { TAG, TAG_AT } from '../../src/wire/layout.js'
 
 /** PEER_UDP_SEED and PEER_UDP_SEEDS choose others. */
 const FIRST_SEED = Number(process.env.PEER_UDP_SEED ?? 1)
@@ -89,6 +91,16 @@ t.test('the oracle sees a wrong block in a target that was given up', async t =>
   t.match(judge(swarm, { kind: 'none' }), /block 0 is written with wrong octets/)
 })
 
+t.test(
+  'the first chunk comes two round trips after HELLO, and half of one later where the manager is as far',
+  async t => {
+    t.ok(Math.abs(roundTripsToData({ peers: 2, far: 20, near: 0 }) - 2) < 0.05)
+    t.ok(Math.abs(roundTripsToData({ peers: 13, far: 75, near: 0 }) - 2) < 0.05)
+    t.ok(Math.abs(roundTripsToData({ peers: 3, far: 25, near: 25 }) - 2.5) < 0.05)
+    t.ok(Math.abs(roundTripsToData({ peers: 20, far: 20, near: 0 }) - 3) < 0.05, 'the list is larger than its preview')
+  },
+)
+
 t.test('npm run sim reads its arguments, and says in one line what is wrong with them', async t => {
   t.match(readArguments([]), { first: 1, count: 100 })
   t.match(readArguments(['--seed', '7']), { first: 7, count: 1 })
@@ -127,6 +139,31 @@ function scenario(seed: number): ScenarioResult | SimulationError {
     if (error instanceof SimulationError) return error
     throw error
   }
+}
+
+/** From the first HELLO of a collector `far` milliseconds from the others, which are twice `near` from one another. */
+function roundTripsToData({ peers, far, near }: { peers: number; far: number; near: number }): number {
+  const plan = calm(planOf(1))
+  const [peer] = plan.peers
+  const at = (delay: number) => ({ up: { delay: ms(delay) }, down: { delay: ms(delay) } })
+  let [asked, sent] = [Number.NaN, Number.NaN]
+  const watcher: Watcher = {
+    sent(now, from, _to, data) {
+      if (data[TAG_AT] === TAG.HELLO && from.port === 5001 && Number.isNaN(asked)) asked = now
+      if (data[TAG_AT] === TAG.CHUNK && Number.isNaN(sent)) sent = now
+    },
+  }
+  const { world } = makeSwarm(
+    {
+      ...plan,
+      manager: { ...plan.manager, ...at(near) },
+      peers: Array.from({ length: peers }, (_, i) => ({ ...peer!, ...at(near), name: `peer${i}` })),
+      collector: { ...plan.collector, ...at(far), clock: {}, spuriousTicks: 0 },
+    },
+    [watcher],
+  )
+  world.run({ until: instant(10_000) })
+  return (sent + near + far - asked) / (2 * (near + far))
 }
 
 /** A swarm in which nothing goes wrong, and its end. */

@@ -53,7 +53,7 @@ t.test('when a peer leaves exactly the chunks that it owed come from the local f
     if (how === 'goodbye') swarm.goodbye(peer)
     else {
       peer.isSilent = true
-      swarm.tell(turn => swarm.collector.onLeft(peer.number, turn))
+      swarm.tell(turn => swarm.collector.onLeft(peer.endpoint, turn))
     }
     const { fragments } = expectWhole(t, swarm.run(), how)
     const left = fragments.find(fragment => fragment.owner !== undefined)!
@@ -394,7 +394,7 @@ t.test('nothing that comes when it is over starts it anew', async t => {
     collector.onTick(turn)
     collector.endBatch(turn)
     collector.onJoined(sourceOf(peers[0]!), turn)
-    collector.onLeft(1, turn)
+    collector.onLeft(peers[0]!.endpoint, turn)
     collector.onBlockRead(0, 0 as never, undefined, 'gone', turn)
     collector.onBlockHashed(0 as never, new Uint8Array(32), turn)
     collector.onBlockWritten(0 as never, 'late', turn)

@@ -24,6 +24,8 @@ const DATAGRAM_BYTES = 1_472
 export interface SwarmOptions {
   readonly size: number
   readonly peers?: number
+  /** Whether peers know the collector from the start. */
+  readonly isListed?: boolean
   /** The collector holds the file too. */
   readonly hasOwn?: boolean
   readonly seed?: number
@@ -95,6 +97,7 @@ export class Swarm {
         chunkSize: 1_444,
         receiveBuffer: 4 * 1024 * 1024,
         roundTrip: 10,
+        isListed: options.isListed ?? true,
         random: this.#random.fork('collector'),
         trace: options.trace,
       },
@@ -318,7 +321,7 @@ export class Swarm {
 }
 
 export function sourceOf(peer: Peer): Source {
-  return { kind: 'peer', endpoint: peer.endpoint, peer: peer.number }
+  return { kind: 'peer', endpoint: peer.endpoint }
 }
 
 function octetsOf(message: Message): Uint8Array {

@@ -63,13 +63,13 @@ t.test('octets of a control message are its own, not a view of the datagram', as
   }
 })
 
-t.test('no beginning of a datagram is a datagram, but for chunks', async t => {
+t.test('no beginning of a datagram is a datagram, but for chunks and what is padded', async t => {
   for (const { name, octets, message } of valid) {
     let wrong = 0
     for (let size = 0; size < octets.length; size += size < 2_000 ? 1 : 997) {
       const { kind } = decode(octets.subarray(0, size))
-      if (kind !== 'malformed' && kind !== 'chunk') wrong++
-      if (kind === 'chunk' && message.kind !== 'chunk') wrong++
+      if (kind !== 'malformed' && kind !== 'chunk' && kind !== 'hello') wrong++
+      if ((kind === 'chunk' || kind === 'hello') && message.kind !== kind) wrong++
     }
     t.equal(wrong, 0, name)
   }
@@ -80,8 +80,15 @@ t.test('every message comes back from its datagram', async t => {
   t.doesNotThrow(() => fc.assert(comesBack, { seed: 11, numRuns: 3_000 }))
 })
 
+t.test('a preview that goes out again bears the cookie and the number of each datagram', async t => {
+  const { message } = valid.find(({ name }) => name === 'cookie: preview of a list of two')!
+  const again = { ...message, session: 9n, sequence: sequence(7), cookie: new Uint8Array(20).fill(7) } as Message
+  t.strictSame(decode(encoded(message)), message)
+  t.strictSame(decode(encoded(again)), again)
+})
+
 t.test('our own value out of its range stops the process', async t => {
-  const hello: Hello = { kind: 'hello', session: 1n, sequence: sequence(1) }
+  const hello: Hello = { kind: 'hello', session: 1n, padding: 25, sequence: sequence(1) }
   const pull = valid.find(({ message }) => message.kind === 'pull')!.message as Pull
   const wants = (count: number) => Array.from({ length: count }, (_, i) => ({ first: blockIndex(i * 2), count: 1 }))
   const offer = { name: 'x', size: 1, root: new Uint8Array(32) }
@@ -96,6 +103,8 @@ t.test('our own value out of its range stops the process', async t => {
     'a sequence of 33 bits': { ...hello, sequence: sequence(2 ** 32) },
     'half a sequence': { ...hello, sequence: sequence(1.5) },
     'a sequence that is no number': { ...hello, sequence: sequence(Number.NaN) },
+    'a HELLO that is too short': { ...hello, padding: 24 },
+    'a HELLO that is too long': { ...hello, padding: 1_187 },
     'rate 0': { ...pull, rate: 0 },
     'a negative credit': { ...pull, credit: sequence(-1) },
     'more wants than fit': { ...pull, ranges: wants(187) },

@@ -95,7 +95,7 @@ t.test('sizes that follow from others do', async t => {
   const pages = Math.ceil(Math.log2(layout.BLOCKS_MAX) / layout.TREE_PAGE_HEIGHTS)
   t.equal(layout.TREE_HEIGHT_MAX, pages * layout.TREE_PAGE_HEIGHTS, 'a top page spans the largest file')
   t.equal(2 ** layout.TREE_PAGE_HEIGHTS, layout.TREE_PAGE_HASHES_MAX)
-  t.ok(layout.COOKIE_DATAGRAM_BYTES <= layout.HELLO_BYTES, 'an unproven address is never sent more than it sent')
+  t.ok(layout.COOKIE_ENTRIES_AT <= layout.HELLO_BYTES_MIN, 'an unproven address is never sent more than it sent')
   const offers = layout.REGISTER_BYTES_MAX - layout.REGISTER_OFFERS_AT
   const fixed = layout.ENTRY_PRESENT_FIXED_BYTES - layout.IPV4_BYTES + layout.IPV6_BYTES
   t.equal(layout.LIST_ENTRIES_AT + fixed + offers, layout.CONTROL_BYTES_MAX, 'what registers fits a list page')

@@ -46,6 +46,12 @@ const entries = fc
   .array(entry, { maxLength: 40 })
   .filter(entries => entries.reduce((sum, entry) => sum + entrySize(entry), wire.LIST_ENTRIES_AT) <= 1_200)
 
+const present = entries.map(entries => entries.filter(({ kind }) => kind === 'present'))
+const cookie = fc
+  .tuple(record({ kind: fc.constant('cookie' as const), ...common, cookie: octets(wire.COOKIE_BYTES) }), u32, present)
+  .map(([cookie, version, entries]) => ({ ...cookie, version, entries: version === 0 ? [] : entries }))
+  .filter(({ entries }) => entries.reduce((sum, entry) => sum + entrySize(entry), wire.COOKIE_ENTRIES_AT) <= 1_200)
+
 /** `version` and `base` as they must stand to each other. */
 const versions = fc.tuple(u32, u32).map(([a, b]) => ({ version: Math.max(a, b), base: a === b ? 0 : Math.min(a, b) }))
 const pages = fc.tuple(upTo(wire.LIST_PAGES_MAX, 1), u16).map(([pages, page]) => ({ pages, page: page % pages }))
@@ -106,8 +112,8 @@ const acknowledged = fc
   .map(([ack, versions]) => ({ ...ack, ...versions }))
 
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
-  record({ kind: fc.constant('hello' as const), ...common }),
-  record({ kind: fc.constant('cookie' as const), ...common, cookie: octets(wire.COOKIE_BYTES) }),
+  record({ kind: fc.constant('hello' as const), ...common, padding: upTo(1_186, 25) }),
+  cookie,
   record({
     kind: fc.constant('register' as const),
     ...common,
