@@ -250,7 +250,8 @@ export class Path {
 
   /** From then on PULLs seem to get lost: the oldest that nothing has echoed is overdue, and the peer will run out of credit. */
   get #unheardAt(): Instant {
-    const oldest = this.#lastEcho < 0 ? 1 : this.#echoedPull() + 1
+    // An echo of a PULL that was never sent counts as none.
+    const oldest = this.#lastEcho < 0 ? 1 : Math.max(1, this.#echoedPull() + 1)
     if (oldest > this.pullSequence) return NEVER
     return after(this.#pullTimes[oldest % PULLS_REMEMBERED]! as Instant, this.roundTrip.timeout + this.cadence / 2)
   }
