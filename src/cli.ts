@@ -4,7 +4,7 @@ import meow from 'meow'
 import { EXIT } from './commands/exit-codes.js'
 import { runManager } from './commands/manager.js'
 import { runPeer } from './commands/peer.js'
-import { portOf, rateOf, ttlOf } from './commands/values.js'
+import { portOf, rateOf, socketOf, ttlOf } from './commands/values.js'
 import { UsageError } from './errors.js'
 
 const HELP = `
@@ -15,6 +15,7 @@ Usage
 
 Options of both
   --listen ADDR        address to listen on; loopback, or for a peer what reaches the manager
+  --socket KIND        dgram or batched; what works best here
   --json               one JSON object a line on stdout (spec/interface.md)
   -h, --help           this text
   --version            the version
@@ -49,6 +50,7 @@ const SHARED_FLAGS = {
   version: { type: 'boolean' },
   json: { type: 'boolean' },
   listen: { type: 'string' },
+  socket: { type: 'string' },
 } as const
 const MANAGER_FLAGS = { port: { type: 'string' } } as const
 const PEER_FLAGS = {
@@ -102,6 +104,7 @@ function managerCommand(positionals: readonly string[], flags: Flags): Command {
   const options = {
     port: portOf(textOf(flags, 'port') ?? MANAGER_PORT_DEFAULT),
     listen: textOf(flags, 'listen'),
+    socket: optional(textOf(flags, 'socket'), socketOf),
     json: flags.json === true,
   }
   return signal => runManager(options, signal)
@@ -122,6 +125,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
     ttl: optional(ttlText, ttlOf),
     manager: textOf(flags, 'manager') ?? MANAGER_DEFAULT,
     listen: textOf(flags, 'listen'),
+    socket: optional(textOf(flags, 'socket'), socketOf),
     share: textOf(flags, 'share') ?? SHARE_DEFAULT,
     out: textOf(flags, 'out'),
     collect,

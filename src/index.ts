@@ -12,8 +12,8 @@ import { Driver, type DriverOptions } from './shell/driver.js'
 import { systemDigests, systemRandom } from './shell/entropy.js'
 import { listenFor, resolveEndpoint, resolveHost } from './shell/names.js'
 import { openShared, type SharedFile } from './shell/shared-file.js'
-import { openDgramSocket } from './shell/sockets/dgram.js'
-import type { Socket } from './shell/sockets/socket.js'
+import { chooseSocket } from './shell/sockets/choose.js'
+import type { Socket, SocketKind } from './shell/sockets/socket.js'
 import { Target } from './shell/target.js'
 import { TraceFile } from './shell/trace-file.js'
 import type { Instant } from './units.js'
@@ -23,6 +23,7 @@ export { type Endpoint, endpointKey } from './endpoint.js'
 export { FileError, InvariantError, PortError, TraceFileError, UsageError } from './errors.js'
 export type { HostEvent, StopReason } from './host/contract.js'
 export type { ListedPeer } from './membership/listed-peer.js'
+export type { SocketKind } from './shell/sockets/socket.js'
 export type * from './transfer/report.js'
 export type { Instant } from './units.js'
 export { ERROR_CODE, REASON } from './wire/layout.js'
@@ -36,6 +37,8 @@ interface NodeOptions {
   readonly onEvent?: (event: HostEvent) => void
   /** Aborting is the same as `stop`. */
   readonly signal?: AbortSignal
+  /** By default 'batched' where it works (Linux, with the optional package koffi), else 'dgram'. */
+  readonly socket?: SocketKind
 }
 
 export interface ManagerOptions extends NodeOptions {
@@ -71,6 +74,9 @@ export interface Node extends AsyncDisposable {
   readonly local: Endpoint
   /** Octets that the system granted the socket. */
   readonly receiveBuffer: number
+  readonly socket: SocketKind
+  /** One line about what this machine's sockets lack; undefined where all is well. */
+  readonly remark: string | undefined
   /** Fulfilled when the node has left and closed everything; never rejected. */
   readonly done: Promise<StopReason>
   /** The clock of the instants in events. */
@@ -144,7 +150,7 @@ export async function createPeer(options: PeerOptions): Promise<Node> {
 }
 
 async function startNode(
-  { onEvent, signal }: NodeOptions,
+  { onEvent, signal, socket: wanted }: NodeOptions,
   parts: Pick<DriverOptions, 'address' | 'port' | 'makeHost' | 'disk'>,
   trace?: TraceFile,
 ): Promise<Node> {
@@ -152,7 +158,8 @@ async function startNode(
     trace?.onEvent(event)
     onEvent?.(event)
   }
-  const driver = await Driver.open({ ...parts, openSocket: openDgramSocket, onEvent: onEvents })
+  const { open, remark } = await chooseSocket(parts.address, wanted)
+  const driver = await Driver.open({ ...parts, openSocket: open, onEvent: onEvents })
   const done = driver.done.finally(() => trace?.close())
   const stop = () => {
     void driver.stop()
@@ -164,6 +171,8 @@ async function startNode(
   return {
     local: driver.local,
     receiveBuffer: driver.receiveBuffer,
+    socket: driver.socketKind,
+    remark,
     done,
     now,
     stop,

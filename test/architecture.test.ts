@@ -26,6 +26,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const IMPORTERS: Readonly<Record<string, string>> = {
   meow: 'src/cli.ts',
   'dgram-as-promised': 'src/shell/sockets/dgram.ts',
+  koffi: 'src/shell/sockets/libc.ts',
   'binary-parser': 'src/wire/decode.ts',
 }
 const BASE_FILES = ['units', 'errors', 'ambient', 'endpoint']

@@ -1,5 +1,5 @@
 // `peer-udp manager`: keeps the list and shows it whenever it changes.
-import { createManager, endpointKey } from '../index.js'
+import { createManager, endpointKey, type SocketKind } from '../index.js'
 import { Dashboard } from './dashboard.js'
 import { EXIT_OF_STOP, type ExitCode } from './exit-codes.js'
 import { Output } from './output.js'
@@ -8,6 +8,8 @@ export interface ManagerCommand {
   readonly port: number
   /** Undefined: loopback. */
   readonly listen: string | undefined
+  /** Undefined: what works best here. */
+  readonly socket: SocketKind | undefined
   readonly json: boolean
 }
 
@@ -17,13 +19,15 @@ export async function runManager(command: ManagerCommand, signal: AbortSignal): 
   const node = await createManager({
     port: command.port,
     ...(command.listen === undefined ? {} : { listen: command.listen }),
+    ...(command.socket === undefined ? {} : { socket: command.socket }),
     onEvent: event => dashboard.draw(event),
     signal,
   })
   const dashboard = new Dashboard({ output, own: undefined, files: [], now: () => node.now() })
   const local = endpointKey(node.local)
   output.say(`manager on ${local}, waiting for peers (Ctrl-C closes the swarm)`)
-  output.emit('started', { role: 'manager', local })
+  if (node.remark !== undefined) output.say(node.remark)
+  output.emit('started', { role: 'manager', local, socket: node.socket })
   const why = await node.done
   output.say('the swarm is closed: the peers were told goodbye')
   output.emit('stopped', { why })

@@ -9,6 +9,7 @@ import {
   type Node,
   type PeerOptions,
   PortError,
+  type SocketKind,
   type StopReason,
   TraceFileError,
   type TransferResult,
@@ -38,6 +39,8 @@ export interface PeerCommand {
   readonly limit: number | undefined
   /** Wait for a manager for as long as it takes. */
   readonly wait: boolean
+  /** Undefined: what works best here. */
+  readonly socket: SocketKind | undefined
   readonly json: boolean
   /** Where the transfer is traced to. */
   readonly trace: string | undefined
@@ -80,11 +83,13 @@ async function run(command: PeerCommand, signal: AbortSignal, output: Output): P
   })
   const files = own === undefined ? [] : [basename(own)]
   const dashboard = new Dashboard({ output, own: node.local, files, now: () => node.now() })
+  if (node.remark !== undefined) output.say(node.remark)
   output.emit('started', {
     role: command.collect ? 'collector' : 'peer',
     local: endpointKey(node.local),
     manager: command.manager,
     ttl: command.ttl ?? null,
+    socket: node.socket,
   })
   const why = await node.done
   output.live('')
@@ -147,7 +152,7 @@ function stopWords(why: StopReason, { manager, port, ttl }: PeerCommand): string
 }
 
 function nodeOptions(command: PeerCommand, own: string | undefined, out: string): PeerOptions {
-  const { port, manager, wait, ttl, listen, limit, once, trace } = command
+  const { port, manager, wait, ttl, listen, limit, once, trace, socket } = command
   return {
     port,
     manager,
@@ -157,6 +162,7 @@ function nodeOptions(command: PeerCommand, own: string | undefined, out: string)
     ...(listen === undefined ? {} : { listen }),
     ...(limit === undefined ? {} : { limit }),
     ...(trace === undefined ? {} : { trace }),
+    ...(socket === undefined ? {} : { socket }),
     ...(command.collect ? { collect: { name: nameOf(command), out, once } } : {}),
   }
 }

@@ -1,5 +1,6 @@
 // The texts of the command line -> checked values. Each refusal is one line that says what is wrong and what to write.
 import { UsageError } from '../errors.js'
+import type { SocketKind } from '../index.js'
 import { TTL_MAX_SECONDS } from '../wire/layout.js'
 
 const PORT_MAX = 65_535
@@ -40,6 +41,12 @@ export function rateOf(text: string): number {
   if (rate < RATE_MIN) throw new UsageError(`--limit ${text} is too low to send anything: give at least 16kbit`)
   if (rate > RATE_MAX) throw new UsageError(`--limit ${text} is above 100gbit: leave it out to send without a limit`)
   return rate
+}
+
+/** @throws UsageError unless `text` names a kind of socket */
+export function socketOf(text: string): SocketKind {
+  if (text === 'dgram' || text === 'batched') return text
+  throw new UsageError(`--socket "${text}" is no kind of socket: write dgram or batched, or leave it out`)
 }
 
 function isNumber(text: string): boolean {

@@ -97,7 +97,7 @@ export class PeerHost implements Host {
 
   receive(batch: ReceiveBatch, now: Instant, effects: Effect[]): void {
     if (this.#isStopped) return
-    for (let i = 0; i < batch.count; i++) this.#receiveOne(batch.data[i]!, batch.from[i]!, now, effects)
+    for (let i = 0; i < batch.count; i++) this.#receiveOne(batch, i, now, effects)
     this.#fetch?.drive(effects, now, (collector, turn) => collector.endBatch(turn, batch.hasMore))
     this.#follow(now, effects)
   }
@@ -154,10 +154,13 @@ export class PeerHost implements Host {
     return { ...this.#queue.counters.all(), ...this.#fetch?.counters, uploads: this.#uploads.active }
   }
 
-  #receiveOne(d: Uint8Array, from: Endpoint, now: Instant, effects: Effect[]): void {
+  #receiveOne(batch: ReceiveBatch, index: number, now: Instant, effects: Effect[]): void {
+    const d = batch.data[index]!
+    const from = batch.from[index]!
     const tag = tagOf(d)
     if ((tag === TAG.CHUNK || tag === TAG.TREE || tag === TAG.ECHO) && isBulk(d)) {
-      if (this.#fetch?.collector?.onBulk(d, from, now) !== true) this.#queue.counters.add('dropped.stray-bulk')
+      const isOurs = this.#fetch?.collector?.onBulk(d, batch.payload(index), from, now)
+      if (isOurs !== true) this.#queue.counters.add('dropped.stray-bulk')
       return
     }
     const message = this.#queue.read(d)

@@ -1,5 +1,6 @@
 import { type Instant, NEVER } from '../units.js'
 import { now } from './clock.js'
+import type { ExactTimer } from './sockets/exact-timer.js'
 
 /** Node's timers count whole milliseconds. */
 const TIMER_MS = 1
@@ -9,37 +10,58 @@ const TIMER_MAX_MS = 0x7fff_ffff
 /**
  * The one timer of a driver: rings once when its instant has come, or up to a millisecond or two later.
  *
- * A wait of less than a millisecond is too short for a timer. Where that matters, which is while data is sent fast, the event
- * loop is polled for it; that costs a core for that millisecond. Anything else can wait for the timer.
+ * A wait of less than a millisecond is too short for Node's timers. Where that matters, which is while data is sent fast, an exact
+ * timer takes it; where there is none the event loop is polled, which costs a core for that millisecond.
  */
 export class Alarm {
   readonly #ring: () => void
+  readonly #exact: ExactTimer | undefined
+  #isExactSet = false
   #at: Instant = NEVER
   #timer: NodeJS.Timeout | undefined
   #poll: NodeJS.Immediate | undefined
 
-  constructor(ring: () => void) {
+  /** @param openExact makes a timer for less than a millisecond, if there is one */
+  constructor(ring: () => void, openExact?: (ring: () => void) => ExactTimer | undefined) {
     this.#ring = ring
+    this.#exact = openExact?.(() => this.#onExact())
   }
 
   /** @param at replaces the instant set before; `NEVER` clears it. @param isExact whether less than a millisecond matters */
   set(at: Instant, isExact: boolean): void {
-    const isSet = this.#timer !== undefined || this.#poll !== undefined
+    const isSet = this.#timer !== undefined || this.#poll !== undefined || this.#isExactSet
     if (at === this.#at && isSet) return
     this.clear()
     if (at === NEVER) return
     this.#at = at
     const wait = at - now()
-    if (wait <= 0 || (isExact && wait < TIMER_MS)) this.#poll = setImmediate(this.#onPoll)
+    const isShort = isExact && wait < TIMER_MS
+    if (isShort && wait > 0 && this.#exact !== undefined) {
+      this.#isExactSet = true
+      this.#exact.set(wait)
+    } else if (wait <= 0 || isShort) this.#poll = setImmediate(this.#onPoll)
     else this.#timer = setTimeout(this.#onTimer, Math.min(Math.ceil(wait), TIMER_MAX_MS))
   }
 
   clear(): void {
     clearTimeout(this.#timer)
     clearImmediate(this.#poll)
+    if (this.#isExactSet) this.#exact?.clear()
+    this.#isExactSet = false
     this.#timer = undefined
     this.#poll = undefined
     this.#at = NEVER
+  }
+
+  /** Nothing rings any more. */
+  close(): void {
+    this.clear()
+    this.#exact?.close()
+  }
+
+  #onExact(): void {
+    this.#isExactSet = false
+    this.#onTimer()
   }
 
   readonly #onPoll = (): void => {

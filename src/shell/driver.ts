@@ -4,16 +4,18 @@
 import type { Endpoint } from '../endpoint.js'
 import { assert } from '../errors.js'
 import type { Effect, Host, HostEvent, Input, StopReason } from '../host/contract.js'
-import type { Instant } from '../units.js'
+import { after, type Instant, ms } from '../units.js'
 import { type ReceiveBatch, SendBatch } from '../wire/batch.js'
 import { Alarm } from './alarm.js'
 import { now } from './clock.js'
 import { Disk, type DiskOptions } from './disk.js'
 import { SendRate } from './send-rate.js'
-import type { OpenSocket, Socket } from './sockets/socket.js'
+import type { OpenSocket, Socket, SocketKind } from './sockets/socket.js'
 
 /** About 90 KB at usual datagram sizes: enough for one system call, little enough to stay in the cache. */
 const SEND_BATCH_DATAGRAMS = 64
+/** A full socket says when there is room; until then the host is ticked this often, so that its timers stay on time. */
+const FULL_MS = ms(1)
 
 export interface DriverOptions {
   readonly openSocket: OpenSocket
@@ -28,6 +30,7 @@ export interface DriverOptions {
 export class Driver {
   readonly local: Endpoint
   readonly receiveBuffer: number
+  readonly socketKind: SocketKind
   /** Ends when the host has stopped, its last datagrams are sent and everything is closed. */
   readonly done: Promise<StopReason>
   readonly #options: DriverOptions
@@ -35,7 +38,7 @@ export class Driver {
   readonly #host: Host
   readonly #disk: Disk
   readonly #batch = new SendBatch(SEND_BATCH_DATAGRAMS)
-  readonly #alarm = new Alarm(() => this.#take({ kind: 'tick' }))
+  readonly #alarm: Alarm
   readonly #rate = new SendRate()
   readonly #inputs: Input[] = []
   readonly #effects: Effect[] = []
@@ -48,7 +51,12 @@ export class Driver {
   static async open(options: DriverOptions): Promise<Driver> {
     let driver: Driver | undefined
     const { address, port } = options
-    const socket = await options.openSocket({ address, port, onReceive: batch => driver?.receive(batch) })
+    const socket = await options.openSocket({
+      address,
+      port,
+      onReceive: batch => driver?.receive(batch),
+      onRoom: () => driver?.resume(),
+    })
     driver = new Driver(socket, options)
     return driver
   }
@@ -57,11 +65,16 @@ export class Driver {
     const start = now()
     this.local = socket.local
     this.receiveBuffer = socket.receiveBuffer
+    this.socketKind = socket.kind
     this.done = new Promise(resolve => {
       this.#end = resolve
     })
     this.#options = options
     this.#socket = socket
+    this.#alarm = new Alarm(
+      () => this.#take({ kind: 'tick' }),
+      ring => socket.openTimer(ring),
+    )
     this.#disk = new Disk(options.disk, input => this.#take(input))
     this.#host = options.makeHost(socket, start)
     this.#alarm.set(start, false)
@@ -91,6 +104,11 @@ export class Driver {
     this.#takeInputs()
   }
 
+  /** There is room in the socket again. */
+  resume(): void {
+    this.#take({ kind: 'tick' })
+  }
+
   #take(input: Input): void {
     this.#inputs.push(input)
     if (!this.#isInTurn) this.#takeInputs()
@@ -114,20 +132,23 @@ export class Driver {
     // Listeners may take their time: what is due goes out before.
     for (const effect of this.#effects) if (effect.kind === 'report') this.#options.onEvent?.(effect.event)
     this.#effects.length = 0
-    if (this.#stopped === undefined) this.#alarm.set(this.#host.deadline(), this.#rate.isFast)
-    else this.#end(this.#close(this.#stopped))
+    if (this.#stopped !== undefined) this.#end(this.#close(this.#stopped))
+    // What is due can't leave before there is room for it, which comes as a turn of its own.
+    else if (this.#socket.isFull) this.#alarm.set(after(at, FULL_MS), false)
+    else this.#alarm.set(this.#host.deadline(), this.#rate.isFast)
   }
 
   /** Sends what is due at `at`, not what becomes due meanwhile: so a turn ends. @returns octets */
   #sendDue(at: Instant): number {
     let bytes = 0
-    for (;;) {
+    while (!this.#socket.isFull || this.#stopped !== undefined) {
       this.#batch.clear()
       this.#host.fill(this.#batch, at)
       if (this.#batch.count === 0) return bytes
       this.#socket.send(this.#batch)
       bytes += bytesOf(this.#batch)
     }
+    return bytes
   }
 
   #perform(effect: Effect): void {
@@ -136,7 +157,7 @@ export class Driver {
   }
 
   async #close(why: StopReason): Promise<StopReason> {
-    this.#alarm.clear()
+    this.#alarm.close()
     await this.#socket.close()
     await this.#disk.close()
     return why

@@ -83,13 +83,12 @@ export class Assembly {
     return opened
   }
 
-  /** Copies a datagram's payload, `from[at..]`, to its place if it is exactly one missing chunk. */
-  place(open: OpenBlock, offset: number, from: Uint8Array, at: number, source: number, resent: boolean): Placed {
+  /** Copies a datagram's payload to its place if it is exactly one missing chunk. */
+  place(open: OpenBlock, offset: number, payload: Uint8Array, source: number, resent: boolean): Placed {
     const chunk = chunkAt(offset, open.chunkSize)
-    const length = from.length - at
-    if (chunk === undefined || length !== chunkBytes(open.bytes, open.chunkSize, chunk)) return undefined
+    if (chunk === undefined || payload.length !== chunkBytes(open.bytes, open.chunkSize, chunk)) return undefined
     if (open.state !== 'receiving' || !open.have.set(chunk)) return 'duplicate'
-    open.data.set(at === 0 ? from : from.subarray(at), offset)
+    open.data.set(payload, offset)
     open.sources[chunk] = source
     if (resent) open.resent.set(chunk)
     return 'placed'

@@ -8,7 +8,7 @@ import type { FileLayout } from '../content/layout.js'
 import type { PartialTree } from '../content/tree.js'
 import type { BlockIndex, Instant } from '../units.js'
 import * as bulk from '../wire/bulk.js'
-import { CHUNK_HEADER_BYTES, TREE_HEADER_BYTES } from '../wire/layout.js'
+import { TREE_HEADER_BYTES } from '../wire/layout.js'
 import type { OpenBlock } from './assembly.js'
 import type { EffectSink } from './effect.js'
 import { type Ledger, PATH_SOURCES_FROM } from './ledger.js'
@@ -41,7 +41,7 @@ export class Blocks {
     return this.#done.isFull
   }
 
-  onChunk(d: Uint8Array, path: Path, now: Instant): void {
+  onChunk(d: Uint8Array, payload: Uint8Array, path: Path, now: Instant): void {
     path.blackHoleSigns = 0
     const block = bulk.chunkBlock(d) as BlockIndex
     const offset = bulk.chunkOffset(d)
@@ -51,11 +51,11 @@ export class Blocks {
       else this.counters.strayChunks++
       return
     }
-    const placed = this.#work.assembly.place(open, offset, d, CHUNK_HEADER_BYTES, path.number, bulk.isRetransmitted(d))
+    const placed = this.#work.assembly.place(open, offset, payload, path.number, bulk.isRetransmitted(d))
     if (placed === undefined) this.counters.strayChunks++
     else if (placed === 'duplicate') this.#onDuplicate(block, offset)
     else {
-      path.bytes += d.length - CHUNK_HEADER_BYTES
+      path.bytes += payload.length
       path.usefulAt = now
       this.#work.settle(open, offset / open.chunkSize, path)
       if (open.have.isFull) this.#whole.push(open)

@@ -172,8 +172,12 @@ export class Collector {
     else if (code === ERROR_CODE.UNKNOWN_SESSION) this.#renewPath(path, turn)
   }
 
-  /** Takes a bulk datagram that `isBulk` accepted. @returns false where it belongs to no path */
-  onBulk(d: Uint8Array, from: Endpoint, now: Instant): boolean {
+  /**
+   * Takes a bulk datagram that `isBulk` accepted.
+   * @param payload what lies behind a CHUNK's header
+   * @returns false where it belongs to no path
+   */
+  onBulk(d: Uint8Array, payload: Uint8Array, from: Endpoint, now: Instant): boolean {
     const path = this.#bySession.get(bulk.sessionLow(d))
     if (path === undefined || path.sessionHigh !== bulk.sessionHigh(d)) return false
     if (!sameEndpoint(path.endpoint, from)) return false
@@ -193,7 +197,7 @@ export class Collector {
       return true
     }
     this.#touched.add(path)
-    if (tag === TAG.CHUNK) this.#blocks.onChunk(d, path, now)
+    if (tag === TAG.CHUNK) this.#blocks.onChunk(d, payload, path, now)
     else if (tag === TAG.TREE) this.#blocks.onTree(d, path, now)
     else path.onSmall()
     return true

@@ -2,6 +2,7 @@
 // nothing is allocated for a datagram here.
 import type { Endpoint } from '../endpoint.js'
 import { assert } from '../errors.js'
+import { CHUNK_HEADER_BYTES } from './layout.js'
 
 const NOWHERE: Endpoint = { address: '0.0.0.0', port: 0 }
 const EMPTY = new Uint8Array(0)
@@ -14,22 +15,31 @@ export class ReceiveBatch {
   readonly capacity: number
   readonly data: Uint8Array[]
   readonly from: Endpoint[]
+  /** What of a datagram lies behind the header of a CHUNK, where whoever received it has a view of that already. */
+  readonly #payloads: (Uint8Array | undefined)[]
 
   constructor(capacity: number) {
     this.capacity = capacity
     this.data = new Array(capacity).fill(EMPTY)
     this.from = new Array(capacity).fill(NOWHERE)
+    this.#payloads = new Array(capacity).fill(undefined)
   }
 
   get isFull(): boolean {
     return this.count === this.capacity
   }
 
-  push(data: Uint8Array, from: Endpoint): void {
+  push(data: Uint8Array, from: Endpoint, payload?: Uint8Array): void {
     assert(this.count < this.capacity, 'receive batch overflow')
     this.data[this.count] = data
     this.from[this.count] = from
+    this.#payloads[this.count] = payload
     this.count++
+  }
+
+  /** A CHUNK's payload. */
+  payload(index: number): Uint8Array {
+    return this.#payloads[index] ?? this.data[index]!.subarray(CHUNK_HEADER_BYTES)
   }
 
   clear(): void {

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { sequence } from '../../src/units.js'
 import * as bulk from '../../src/wire/bulk.js'
-import { BLOCK_BYTES, ERROR_CODE, FLAG, TAG } from '../../src/wire/layout.js'
+import { BLOCK_BYTES, CHUNK_HEADER_BYTES, ERROR_CODE, FLAG, TAG } from '../../src/wire/layout.js'
 import { faultOf } from '../trace-spec.js'
 import { Swarm, type SwarmOptions, sourceOf } from './swarm.js'
 
@@ -267,7 +267,7 @@ t.test('datagrams far beyond the credit are counted and dropped, strange ones ar
     const datagram = sample!.slice()
     change(datagram, new DataView(datagram.buffer))
     t.ok(bulk.isBulk(datagram))
-    return swarm.collector.onBulk(datagram, from, swarm.now)
+    return swarm.collector.onBulk(datagram, datagram.subarray(CHUNK_HEADER_BYTES), from, swarm.now)
   }
   t.ok(forge((_, view) => view.setUint32(10, 0xffff_ffff)))
   t.ok(forge((_, view) => view.setUint32(10, 90_000)))

@@ -15,7 +15,7 @@ import { SendBatch } from '../../src/wire/batch.js'
 import { isBulk } from '../../src/wire/bulk.js'
 import { decode } from '../../src/wire/decode.js'
 import { encode } from '../../src/wire/encode.js'
-import { BLOCK_BYTES, REASON, TAG } from '../../src/wire/layout.js'
+import { BLOCK_BYTES, CHUNK_HEADER_BYTES, REASON, TAG } from '../../src/wire/layout.js'
 import type { Message } from '../../src/wire/message.js'
 
 export const COLLECTOR: Endpoint = { address: '10.0.0.9', port: 5_001 }
@@ -246,7 +246,7 @@ export class Swarm {
 
   /** @returns whether it was bulk */
   #onCollector(from: Endpoint, octets: Uint8Array): boolean {
-    if (isBulk(octets)) return this.collector.onBulk(octets, from, this.now)
+    if (isBulk(octets)) return this.collector.onBulk(octets, octets.subarray(CHUNK_HEADER_BYTES), from, this.now)
     const message = decode(octets)
     if (message.kind === 'goodbye') this.tell(turn => this.collector.onGoodbye(from, message.session, turn))
     if (message.kind === 'error') this.tell(turn => this.collector.onError(from, message.session, message.code, turn))

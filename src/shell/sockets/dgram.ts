@@ -6,10 +6,10 @@
 import { setTimeout } from 'node:timers/promises'
 import { DgramAsPromised, type SocketAsPromised, type SocketAsPromisedOptions } from 'dgram-as-promised'
 import type { Endpoint } from '../../endpoint.js'
-import { PortError } from '../../errors.js'
 import type { SendBatch } from '../../wire/batch.js'
 import { DATAGRAM_BYTES_MAX } from '../../wire/layout.js'
 import { Inbox } from './inbox.js'
+import { portError } from './port-error.js'
 import type { Socket, SocketOptions } from './socket.js'
 
 /** The default of 212 KB holds about 90 datagrams: less than what comes while one block is hashed. */
@@ -47,12 +47,14 @@ export async function openDgramSocket(options: SocketOptions, dgram?: DgramModul
     await promised.bind({ port: options.port, address: options.address, exclusive: true })
   } catch (error) {
     await promised.close()
-    throw portError(error as NodeJS.ErrnoException, options)
+    const { code, message } = error as NodeJS.ErrnoException
+    throw portError(code, message, options)
   }
   return new DgramSocket(promised, inbox, () => errors)
 }
 
 class DgramSocket implements Socket {
+  readonly kind = 'dgram'
   readonly local: Endpoint
   readonly receiveBuffer: number
   readonly sendBuffer: number
@@ -87,6 +89,15 @@ class DgramSocket implements Socket {
     for (let slot = 0; slot < batch.count; slot++) if (this.#sendOne(batch, slot)) taken++
     this.#lost += batch.count - taken
     return taken
+  }
+
+  /** Node queues what the kernel has no room for, and tells nobody when there is room again. */
+  get isFull(): boolean {
+    return false
+  }
+
+  openTimer(): undefined {
+    return undefined
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -147,18 +158,5 @@ function askForBuffer(set: (size: number) => void): void {
       set(size)
       return
     } catch {}
-  }
-}
-
-function portError(error: NodeJS.ErrnoException, { address, port }: SocketOptions): PortError {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new PortError(`port ${port} is in use; pick another`)
-    case 'EACCES':
-      return new PortError(`port ${port} may not be used: ports below 1024 need special rights; pick another`)
-    case 'EADDRNOTAVAIL':
-      return new PortError(`${address} is not an address of this host`)
-    default:
-      return new PortError(`port ${port} at ${address} can't be used: ${error.message}`)
   }
 }
