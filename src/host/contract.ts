@@ -5,6 +5,7 @@
 //   back empty, then arm one timer for deadline().
 import type { Endpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
+import type { BlockCheck } from '../transfer/effect.js'
 import type { TransferProgress, TransferResult } from '../transfer/report.js'
 import type { TraceLine } from '../transfer/trace.js'
 import type { BlockIndex, Instant } from '../units.js'
@@ -49,8 +50,11 @@ export type FileKey = number
 
 /** Orders to the driver, performed in order. Each but `report` and `stopped` comes back as an input. */
 export type Effect =
-  /** Answer: `block-read`. The block is checked against the file's own tree before it comes back. */
-  | { readonly kind: 'read-block'; readonly file: FileKey; readonly block: BlockIndex }
+  /**
+   * Answer: `block-read`. Before it comes back, the block's hash is compared with the file's own tree (`hash`), or it is seen to
+   * that the file is the one that was hashed at the start, by its size and times (`times`).
+   */
+  | { readonly kind: 'read-block'; readonly file: FileKey; readonly block: BlockIndex; readonly check: BlockCheck }
   /** Make `NAME.part` with room for `size` octets. Answer: `target-ready`. */
   | { readonly kind: 'prepare-target'; readonly size: number }
   /** SHA-256 leaf hash (content/tree.ts) of `data`. Answer: `block-hashed`. */

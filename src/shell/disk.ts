@@ -2,11 +2,18 @@ import type { Digests } from '../ambient.js'
 import { leafHash } from '../content/tree.js'
 import { assert, FileError, unreachable } from '../errors.js'
 import type { Effect, FileKey, Input } from '../host/contract.js'
-import type { BlockIndex } from '../units.js'
+import { type BlockIndex, blockIndex } from '../units.js'
 import type { SharedFile } from './shared-file.js'
 import type { Target } from './target.js'
 
+/** Blocks read or written in one operation: a thread's handing over and back costs as much as some of them. */
+const RUN_MAX = 16
+/** Writes under way; what comes meanwhile gathers to longer runs. */
+const WRITES_MAX = 2
+
 export type DiskEffect = Exclude<Effect, { readonly kind: 'report' | 'stopped' }>
+type Read = Extract<Effect, { readonly kind: 'read-block' }>
+type Write = Extract<Effect, { readonly kind: 'write-block' }>
 
 export interface DiskOptions {
   readonly digests: Digests
@@ -16,13 +23,19 @@ export interface DiskOptions {
   readonly target?: Target | undefined
 }
 
-/** Performs a host's file effects; what comes of each is answered as an input. Closes its files and target with itself. */
+/**
+ * Performs a host's file effects; what comes of each is answered as an input. Reads and writes of neighbouring blocks are
+ * gathered until `flush`, and done together. Closes its files and target with itself.
+ */
 export class Disk {
   readonly #options: DiskOptions
-  readonly #answer: (input: Input) => void
+  readonly #answer: (inputs: readonly Input[]) => void
   readonly #pending = new Set<Promise<void>>()
+  #reads: Read[] = []
+  #writes: Write[] = []
+  #writing = 0
 
-  constructor(options: DiskOptions, answer: (input: Input) => void) {
+  constructor(options: DiskOptions, answer: (inputs: readonly Input[]) => void) {
     this.#options = options
     this.#answer = answer
   }
@@ -31,16 +44,18 @@ export class Disk {
     switch (effect.kind) {
       case 'hash-block':
         // Here and now: 64 KiB take less than a thread's handing over and back.
-        this.#answer({ kind: 'block-hashed', block: effect.block, hash: leafHash(this.#options.digests, effect.data) })
+        this.#answer([
+          { kind: 'block-hashed', block: effect.block, hash: leafHash(this.#options.digests, effect.data) },
+        ])
         return
       case 'read-block':
-        this.#start(this.#read(effect.file, effect.block))
+        this.#reads.push(effect)
+        return
+      case 'write-block':
+        this.#writes.push(effect)
         return
       case 'prepare-target':
         this.#start(this.#prepare(effect.size))
-        return
-      case 'write-block':
-        this.#start(this.#write(effect.block, effect.data))
         return
       case 'finish-target':
         this.#start(this.#finish())
@@ -50,8 +65,24 @@ export class Disk {
     }
   }
 
+  /** Starts what was gathered. */
+  flush(): void {
+    if (this.#reads.length > 0) {
+      const reads = this.#reads
+      this.#reads = []
+      for (const run of runsOf(reads)) this.#start(this.#read(run))
+    }
+    if (this.#writes.length === 0 || this.#writing >= WRITES_MAX) return
+    const runs = runsOf(this.#writes)
+    const now = runs.splice(0, WRITES_MAX - this.#writing)
+    this.#writes = runs.flat()
+    for (const run of now) this.#start(this.#write(run))
+  }
+
   /** Waits for what was begun: nothing is closed under an operation. */
   async close(): Promise<void> {
+    this.#reads = []
+    this.#writes = []
     await Promise.all(this.#pending)
     await this.#options.target?.abandon()
     for (const file of this.#options.files ?? []) await file.close()
@@ -62,30 +93,58 @@ export class Disk {
     void operation.finally(() => this.#pending.delete(operation))
   }
 
-  async #read(file: FileKey, block: BlockIndex): Promise<void> {
+  async #read(run: readonly Read[]): Promise<void> {
+    const { file, block: first, check } = run[0]!
     const shared = this.#options.files?.[file]
     assert(shared !== undefined, `no shared file ${file}`)
-    const read = await shared.readBlock(block)
-    const found = typeof read === 'string' ? { data: undefined, why: read } : { data: read }
-    this.#answer({ kind: 'block-read', file, block, ...found })
+    const blocks = await shared.readBlocks(first, run.length, check)
+    this.#answer(blocks.map((block, i) => readInput(file, blockIndex(first + i), block)))
+  }
+
+  async #write(run: readonly Write[]): Promise<void> {
+    this.#writing++
+    const data = run.map(write => write.data)
+    const error = await faultOf(this.#target.writeBlocks(run[0]!.block, data))
+    this.#writing--
+    this.#answer(run.map(({ block }) => ({ kind: 'block-written', block, error })))
   }
 
   async #prepare(size: number): Promise<void> {
-    this.#answer({ kind: 'target-ready', error: await faultOf(this.#target.prepare(size)) })
-  }
-
-  async #write(block: BlockIndex, data: Uint8Array): Promise<void> {
-    this.#answer({ kind: 'block-written', block, error: await faultOf(this.#target.writeBlock(block, data)) })
+    this.#answer([{ kind: 'target-ready', error: await faultOf(this.#target.prepare(size)) }])
   }
 
   async #finish(): Promise<void> {
-    this.#answer({ kind: 'target-finished', error: await faultOf(this.#target.finish()) })
+    this.#answer([{ kind: 'target-finished', error: await faultOf(this.#target.finish()) }])
   }
 
   get #target(): Target {
     assert(this.#options.target !== undefined, 'this host has no target')
     return this.#options.target
   }
+}
+
+function readInput(file: FileKey, block: BlockIndex, read: Uint8Array | string): Input {
+  if (typeof read === 'string') return { kind: 'block-read', file, block, data: undefined, why: read }
+  return { kind: 'block-read', file, block, data: read }
+}
+
+/** Orders for neighbouring blocks, in runs that can be one operation each. */
+function runsOf<Order extends Read | Write>(orders: readonly Order[]): Order[][] {
+  const runs: Order[][] = []
+  for (const order of [...orders].sort((a, b) => a.block - b.block)) {
+    const run = runs.find(started => isNext(started, order))
+    if (run === undefined) runs.push([order])
+    else run.push(order)
+  }
+  return runs
+}
+
+function isNext(run: readonly (Read | Write)[], next: Read | Write): boolean {
+  const last = run[run.length - 1]!
+  if (run.length >= RUN_MAX || next.block !== last.block + 1) return false
+  return (
+    next.kind === 'write-block' || (last.kind === 'read-block' && last.file === next.file && last.check === next.check)
+  )
 }
 
 /** What the operator should read of a failed operation; undefined where it went well. */

@@ -75,7 +75,7 @@ export class Driver {
       () => this.#take({ kind: 'tick' }),
       ring => socket.openTimer(ring),
     )
-    this.#disk = new Disk(options.disk, input => this.#take(input))
+    this.#disk = new Disk(options.disk, inputs => this.#take(...inputs))
     this.#host = options.makeHost(socket, start)
     this.#alarm.set(start, false)
   }
@@ -109,8 +109,8 @@ export class Driver {
     this.#take({ kind: 'tick' })
   }
 
-  #take(input: Input): void {
-    this.#inputs.push(input)
+  #take(...inputs: readonly Input[]): void {
+    this.#inputs.push(...inputs)
     if (!this.#isInTurn) this.#takeInputs()
   }
 
@@ -124,6 +124,7 @@ export class Driver {
     }
     this.#inputs.length = 0
     this.#isInTurn = false
+    if (this.#stopped === undefined) this.#disk.flush()
   }
 
   #completeTurn(at: Instant): void {

@@ -6,7 +6,8 @@ import type { Digests } from '../ambient.js'
 import { FileLayout } from '../content/layout.js'
 import { FullTree, leafHash } from '../content/tree.js'
 import { FileError } from '../errors.js'
-import type { BlockIndex } from '../units.js'
+import type { BlockCheck } from '../transfer/effect.js'
+import { type BlockIndex, blockIndex } from '../units.js'
 import { BLOCK_BYTES, FILE_BYTES_MAX, HASH_BYTES } from '../wire/layout.js'
 import type { Offer } from '../wire/message.js'
 import { isName } from '../wire/name.js'
@@ -15,6 +16,9 @@ import { faultWords, fileError } from './file-fault.js'
 /** Read at once when a file is hashed: large enough that the disk, not the call, sets the pace. */
 const READ_BYTES = 16 * BLOCK_BYTES
 
+/** A file written to less long ago could be written to again without a new time: those tick, some systems' every two seconds. */
+const SETTLED_MS = 2_000
+
 /** A file that this process offers, read through once so that every block can be checked from then on. */
 export class SharedFile {
   readonly offer: Offer
@@ -22,30 +26,57 @@ export class SharedFile {
   readonly #handle: FileHandle
   readonly #layout: FileLayout
   readonly #digests: Digests
+  /** Of the file as it was hashed; undefined where that says nothing. */
+  readonly #stamp: string | undefined
 
-  constructor(handle: FileHandle, name: string, tree: FullTree, digests: Digests) {
+  constructor(handle: FileHandle, name: string, tree: FullTree, digests: Digests, stamp: string | undefined) {
     this.offer = { name, size: tree.size, root: tree.root }
     this.tree = tree
     this.#handle = handle
     this.#layout = new FileLayout(tree.size)
     this.#digests = digests
+    this.#stamp = stamp
   }
 
-  /** @returns the block's octets, or why there are none: the file changed, or the disk fails */
-  async readBlock(block: BlockIndex): Promise<Uint8Array | string> {
-    const data = new Uint8Array(this.#layout.blockBytes(block))
+  /**
+   * Reads neighbouring blocks at once. Blocks of a file that changed are compared with their hashes, whatever `check` says.
+   *
+   * @returns the octets of each block, or why there are none: the file changed, or the disk fails
+   */
+  async readBlocks(first: BlockIndex, count: number, check: BlockCheck): Promise<readonly (Uint8Array | string)[]> {
+    const start = this.#layout.blockStart(first)
+    const data = Buffer.allocUnsafeSlow(this.#layout.blockStart(blockIndex(first + count)) - start)
     try {
-      const got = await readFully(this.#handle, data, this.#layout.blockStart(block))
-      const isSame = got === data.length && Buffer.compare(leafHash(this.#digests, data), this.tree.leaf(block)!) === 0
-      return isSame ? data : 'changed'
+      const got = await readFully(this.#handle, data, start)
+      const isTrusted = check === 'times' && got === data.length && (await this.#isAsHashed())
+      return Array.from({ length: count }, (_, i) => {
+        const block = blockIndex(first + i)
+        const at = i * BLOCK_BYTES
+        const octets = data.subarray(at, at + this.#layout.blockBytes(block))
+        return isTrusted || (at + octets.length <= got && this.#matches(block, octets)) ? octets : 'changed'
+      })
     } catch (error) {
-      return `unreadable: ${faultWords(error)}`
+      return new Array(count).fill(`unreadable: ${faultWords(error)}`)
     }
   }
 
   close(): Promise<void> {
     return this.#handle.close()
   }
+
+  async #isAsHashed(): Promise<boolean> {
+    return this.#stamp !== undefined && (await stampOf(this.#handle)) === this.#stamp
+  }
+
+  #matches(block: BlockIndex, octets: Uint8Array): boolean {
+    return Buffer.compare(leafHash(this.#digests, octets), this.tree.leaf(block)!) === 0
+  }
+}
+
+/** Changes whenever someone writes to the file. */
+async function stampOf(handle: FileHandle): Promise<string> {
+  const { size, mtimeNs, ctimeNs } = await handle.stat({ bigint: true })
+  return `${size} ${mtimeNs} ${ctimeNs}`
 }
 
 /**
@@ -58,15 +89,15 @@ export async function openShared(path: string, digests: Digests): Promise<Shared
   if (!isName(name)) throw new FileError(`can't share ${JSON.stringify(path)}: its name can't be sent to others`)
   const handle = await openPlainFile(path)
   try {
-    const before = await handle.stat({ bigint: true })
-    if (before.size > FILE_BYTES_MAX) throw new FileError(`can't share ${path}: it is larger than 1 TiB`)
-    const size = Number(before.size)
-    const leaves = await hashBlocks(handle, size, digests)
-    const after = await handle.stat({ bigint: true })
-    if (leaves === undefined || after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
+    const { size: found, mtimeMs } = await handle.stat()
+    if (found > FILE_BYTES_MAX) throw new FileError(`can't share ${path}: it is larger than 1 TiB`)
+    const before = await stampOf(handle)
+    const isSettled = Date.now() - mtimeMs > SETTLED_MS
+    const leaves = await hashBlocks(handle, found, digests)
+    if (leaves === undefined || (await stampOf(handle)) !== before) {
       throw new FileError(`can't share ${path}: it changes while it is read`)
     }
-    return new SharedFile(handle, name, new FullTree(digests, size, leaves), digests)
+    return new SharedFile(handle, name, new FullTree(digests, found, leaves), digests, isSettled ? before : undefined)
   } catch (error) {
     await handle.close()
     throw error instanceof FileError ? error : fileError('read', path, error)

@@ -56,14 +56,15 @@ export class Target {
     }
   }
 
-  /** @param data unchanged until this ends. @throws FileError */
-  async writeBlock(block: BlockIndex, data: Uint8Array): Promise<void> {
+  /** Writes neighbouring blocks at once. @param blocks unchanged until this ends. @throws FileError */
+  async writeBlocks(first: BlockIndex, blocks: readonly Uint8Array[]): Promise<void> {
     assert(this.#handle !== undefined, 'a target is prepared before it is written')
-    const start = block * BLOCK_BYTES
     try {
-      for (let done = 0; done < data.length; ) {
-        const { bytesWritten } = await this.#handle.write(data, done, data.length - done, start + done)
-        done += bytesWritten
+      let left = [...blocks]
+      for (let at = first * BLOCK_BYTES; left.length > 0; ) {
+        const { bytesWritten } = await this.#handle.writev(left, at)
+        at += bytesWritten
+        left = without(left, bytesWritten)
       }
     } catch (error) {
       throw fileError('write', this.#part, error)
@@ -88,4 +89,14 @@ export class Target {
     this.#handle = undefined
     await handle?.close()
   }
+}
+
+/** What is left of `blocks` behind the first `octets`. */
+function without(blocks: readonly Uint8Array[], octets: number): Uint8Array[] {
+  let skip = octets
+  return blocks.flatMap(block => {
+    const taken = Math.min(skip, block.length)
+    skip -= taken
+    return taken < block.length ? [block.subarray(taken)] : []
+  })
 }

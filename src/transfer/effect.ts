@@ -3,8 +3,11 @@ import type { Endpoint } from '../endpoint.js'
 import type { BlockIndex, Instant } from '../units.js'
 import type { FragmentReport, TransferFailure, TransferProgress } from './report.js'
 
+/** How it is seen to that a block is what was offered: by its hash, or by the times of its file. */
+export type BlockCheck = 'hash' | 'times'
+
 export type TransferEffect =
-  | { readonly kind: 'read-block'; readonly file: number; readonly block: BlockIndex }
+  | { readonly kind: 'read-block'; readonly file: number; readonly block: BlockIndex; readonly check: BlockCheck }
   | { readonly kind: 'prepare-target'; readonly size: number }
   | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
   | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }

@@ -55,7 +55,7 @@ export class LocalSource {
         if (!this.hasRoom) return
         if (this.#reading.has(open.index)) continue
         this.#reading.add(open.index)
-        effects.push({ kind: 'read-block', file: this.file, block: open.index })
+        effects.push({ kind: 'read-block', file: this.file, block: open.index, check: 'hash' })
       }
     }
   }

@@ -5,7 +5,7 @@ import t from 'tap'
 import { FullTree, leafHash } from '../../src/content/tree.js'
 import { FileError } from '../../src/errors.js'
 import { systemDigests as digests } from '../../src/shell/entropy.js'
-import { openShared } from '../../src/shell/shared-file.js'
+import { openShared, type SharedFile } from '../../src/shell/shared-file.js'
 import { Target } from '../../src/shell/target.js'
 import { TraceFile } from '../../src/shell/trace-file.js'
 import { blockIndex } from '../../src/units.js'
@@ -31,7 +31,7 @@ t.test('files of any size give their blocks back', async t => {
     const file = await openShared(path, digests)
     t.strictSame(file.offer.root, treeOf(data).root)
     const blocks: Uint8Array[] = []
-    for (let b = 0; b * BLOCK_BYTES < data.length; b++) blocks.push((await file.readBlock(blockIndex(b))) as Uint8Array)
+    for (let b = 0; b * BLOCK_BYTES < data.length; b++) blocks.push((await readBlock(file, b)) as Uint8Array)
     t.equal(Buffer.compare(Buffer.concat(blocks), data), 0)
     await file.close()
   }
@@ -43,12 +43,12 @@ t.test('a block that no longer matches is not given out; the others are', async 
   const changed = new Uint8Array(THREE_BLOCKS)
   changed[BLOCK_BYTES]! ^= 1
   writeFileSync(path, changed)
-  t.equal(await file.readBlock(blockIndex(1)), 'changed')
-  t.ok((await file.readBlock(blockIndex(0))) instanceof Uint8Array)
+  t.equal(await readBlock(file, 1), 'changed')
+  t.ok((await readBlock(file, 0)) instanceof Uint8Array)
   truncateSync(path, 10)
-  t.equal(await file.readBlock(blockIndex(0)), 'changed')
+  t.equal(await readBlock(file, 0), 'changed')
   await file.close()
-  t.match(await file.readBlock(blockIndex(0)), /^unreadable: /)
+  t.match(await readBlock(file, 0), /^unreadable: /)
 })
 
 t.test('a file that changes while it is read is refused', async t => {
@@ -84,7 +84,9 @@ t.test('a target is written in any order beside its path, and takes its name at 
   t.notOk(existsSync(`${out}.part`))
   await target.prepare(THREE_BLOCKS.length)
   await Promise.all(
-    [2, 0, 1].map(b => target.writeBlock(blockIndex(b), THREE_BLOCKS.subarray(b * BLOCK_BYTES, (b + 1) * BLOCK_BYTES))),
+    [2, 0, 1].map(b =>
+      target.writeBlocks(blockIndex(b), [THREE_BLOCKS.subarray(b * BLOCK_BYTES, (b + 1) * BLOCK_BYTES)]),
+    ),
   )
   t.ok(existsSync(`${out}.part`))
   t.notOk(existsSync(out))
@@ -106,7 +108,7 @@ t.test('an abandoned target keeps its .part and leaves the old file alone', asyn
   const target = await Target.at(out)
   await target.abandon()
   await target.prepare(3)
-  await target.writeBlock(blockIndex(0), Buffer.from('new'))
+  await target.writeBlocks(blockIndex(0), [Buffer.from('ne'), Buffer.from('w')])
   await target.abandon()
   await target.abandon()
   t.equal(readFileSync(out, 'utf8'), 'old')
@@ -170,6 +172,11 @@ t.test('a trace that cannot be written is refused at the start, also where the d
 
 function fault(text: string) {
   return { name: 'FileError', constructor: FileError, message: new RegExp(`^[^\\n]*${text}`) }
+}
+
+async function readBlock(file: SharedFile, block: number): Promise<Uint8Array | string> {
+  const [read = 'nothing'] = await file.readBlocks(blockIndex(block), 1, 'hash')
+  return read
 }
 
 function treeOf(data: Uint8Array): FullTree {

@@ -357,7 +357,7 @@ t.test('the local file is read a few blocks at a time, and what came meanwhile s
   local.read(effects)
   t.strictSame(
     effects,
-    Array.from({ length: 8 }, (_, block) => ({ kind: 'read-block', file: 3, block })),
+    Array.from({ length: 8 }, (_, block) => ({ kind: 'read-block', file: 3, block, check: 'hash' })),
   )
   const open = assembly.find(blockIndex(0))!
   assembly.place(open, 0, new Uint8Array(16_384).fill(7), 5, false)
