@@ -52,9 +52,16 @@ export type FileKey = number
 export type Effect =
   /**
    * Answer: `block-read`. Before it comes back, the block's hash is compared with the file's own tree (`hash`), or it is seen to
-   * that the file is the one that was hashed at the start, by its size and times (`times`).
+   * that the file is the one that was hashed at the start, by its size and times (`times`). `into` is BLOCK_BYTES of memory,
+   * the driver's until the answer, whose `data` lies in it.
    */
-  | { readonly kind: 'read-block'; readonly file: FileKey; readonly block: BlockIndex; readonly check: BlockCheck }
+  | {
+      readonly kind: 'read-block'
+      readonly file: FileKey
+      readonly block: BlockIndex
+      readonly check: BlockCheck
+      readonly into: Uint8Array
+    }
   /** Make `NAME.part` with room for `size` octets. Answer: `target-ready`. */
   | { readonly kind: 'prepare-target'; readonly size: number }
   /** SHA-256 leaf hash (content/tree.ts) of `data`. Answer: `block-hashed`. */

@@ -3,6 +3,7 @@ import { leafHash } from '../content/tree.js'
 import { assert, FileError, unreachable } from '../errors.js'
 import type { Effect, FileKey, Input } from '../host/contract.js'
 import { type BlockIndex, blockIndex } from '../units.js'
+import { Hasher } from './hasher.js'
 import type { SharedFile } from './shared-file.js'
 import type { Target } from './target.js'
 
@@ -10,6 +11,8 @@ import type { Target } from './target.js'
 const RUN_MAX = 16
 /** Writes under way; what comes meanwhile gathers to longer runs. */
 const WRITES_MAX = 2
+/** Files smaller than this are hashed here and now: all of it takes less than starting a thread. */
+const THREAD_BYTES = 16 * 1024 * 1024
 
 export type DiskEffect = Exclude<Effect, { readonly kind: 'report' | 'stopped' }>
 type Read = Extract<Effect, { readonly kind: 'read-block' }>
@@ -34,6 +37,8 @@ export class Disk {
   #reads: Read[] = []
   #writes: Write[] = []
   #writing = 0
+  #hasher: Hasher | undefined
+  readonly #hashed: Input[] = []
 
   constructor(options: DiskOptions, answer: (inputs: readonly Input[]) => void) {
     this.#options = options
@@ -43,10 +48,7 @@ export class Disk {
   perform(effect: DiskEffect): void {
     switch (effect.kind) {
       case 'hash-block':
-        // Here and now: 64 KiB take less than a thread's handing over and back.
-        this.#answer([
-          { kind: 'block-hashed', block: effect.block, hash: leafHash(this.#options.digests, effect.data) },
-        ])
+        this.#hash(effect)
         return
       case 'read-block':
         this.#reads.push(effect)
@@ -67,6 +69,7 @@ export class Disk {
 
   /** Starts what was gathered. */
   flush(): void {
+    this.#hasher?.flush()
     if (this.#reads.length > 0) {
       const reads = this.#reads
       this.#reads = []
@@ -84,6 +87,7 @@ export class Disk {
     this.#reads = []
     this.#writes = []
     await Promise.all(this.#pending)
+    await this.#hasher?.close()
     await this.#options.target?.abandon()
     for (const file of this.#options.files ?? []) await file.close()
   }
@@ -93,11 +97,18 @@ export class Disk {
     void operation.finally(() => this.#pending.delete(operation))
   }
 
+  #hash({ block, data }: Extract<Effect, { readonly kind: 'hash-block' }>): void {
+    if (this.#hasher !== undefined && Hasher.canHash(data)) {
+      this.#hasher.add(data, hash => this.#hashed.push({ kind: 'block-hashed', block, hash }))
+    } else this.#answer([{ kind: 'block-hashed', block, hash: leafHash(this.#options.digests, data) }])
+  }
+
   async #read(run: readonly Read[]): Promise<void> {
     const { file, block: first, check } = run[0]!
     const shared = this.#options.files?.[file]
     assert(shared !== undefined, `no shared file ${file}`)
-    const blocks = await shared.readBlocks(first, run.length, check)
+    const into = run.map(read => read.into)
+    const blocks = await shared.readBlocks(first, into, check)
     this.#answer(blocks.map((block, i) => readInput(file, blockIndex(first + i), block)))
   }
 
@@ -110,6 +121,7 @@ export class Disk {
   }
 
   async #prepare(size: number): Promise<void> {
+    if (size >= THREAD_BYTES) this.#hasher ??= new Hasher(() => this.#answer(this.#hashed.splice(0)))
     this.#answer([{ kind: 'target-ready', error: await faultOf(this.#target.prepare(size)) }])
   }
 

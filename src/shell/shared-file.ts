@@ -12,6 +12,7 @@ import { BLOCK_BYTES, FILE_BYTES_MAX, HASH_BYTES } from '../wire/layout.js'
 import type { Offer } from '../wire/message.js'
 import { isName } from '../wire/name.js'
 import { faultWords, fileError } from './file-fault.js'
+import { behind } from './memory-run.js'
 
 /** Read at once when a file is hashed: large enough that the disk, not the call, sets the pace. */
 const READ_BYTES = 16 * BLOCK_BYTES
@@ -39,24 +40,28 @@ export class SharedFile {
   }
 
   /**
-   * Reads neighbouring blocks at once. Blocks of a file that changed are compared with their hashes, whatever `check` says.
+   * Reads neighbouring blocks at once, as many as there is memory. Blocks of a file that changed are compared with their hashes,
+   * whatever `check` says.
    *
+   * @param into BLOCK_BYTES for each block
    * @returns the octets of each block, or why there are none: the file changed, or the disk fails
    */
-  async readBlocks(first: BlockIndex, count: number, check: BlockCheck): Promise<readonly (Uint8Array | string)[]> {
-    const start = this.#layout.blockStart(first)
-    const data = Buffer.allocUnsafeSlow(this.#layout.blockStart(blockIndex(first + count)) - start)
+  async readBlocks(
+    first: BlockIndex,
+    into: readonly Uint8Array[],
+    check: BlockCheck,
+  ): Promise<readonly (Uint8Array | string)[]> {
+    const blocks = into.map((memory, i) => memory.subarray(0, this.#layout.blockBytes(blockIndex(first + i))))
     try {
-      const got = await readFully(this.#handle, data, start)
-      const isTrusted = check === 'times' && got === data.length && (await this.#isAsHashed())
-      return Array.from({ length: count }, (_, i) => {
-        const block = blockIndex(first + i)
-        const at = i * BLOCK_BYTES
-        const octets = data.subarray(at, at + this.#layout.blockBytes(block))
-        return isTrusted || (at + octets.length <= got && this.#matches(block, octets)) ? octets : 'changed'
+      const wanted = blocks.reduce((sum, block) => sum + block.length, 0)
+      const got = await readvFully(this.#handle, blocks, this.#layout.blockStart(first))
+      const isTrusted = check === 'times' && got === wanted && (await this.#isAsHashed())
+      return blocks.map((block, i) => {
+        const isThere = i * BLOCK_BYTES + block.length <= got
+        return isTrusted || (isThere && this.#matches(blockIndex(first + i), block)) ? block : 'changed'
       })
     } catch (error) {
-      return new Array(count).fill(`unreadable: ${faultWords(error)}`)
+      return into.map(() => `unreadable: ${faultWords(error)}`)
     }
   }
 
@@ -139,6 +144,18 @@ async function readFully(handle: FileHandle, into: Uint8Array, position: number)
     const { bytesRead } = await handle.read(into, got, into.length - got, position + got)
     if (bytesRead === 0) return got
     got += bytesRead
+  }
+  return got
+}
+
+/** As `readFully`, into several pieces of memory one after the other. */
+async function readvFully(handle: FileHandle, into: readonly Uint8Array[], position: number): Promise<number> {
+  let got = 0
+  for (let left = [...into]; left.length > 0; ) {
+    const { bytesRead } = await handle.readv(left, position + got)
+    if (bytesRead === 0) return got
+    got += bytesRead
+    left = behind(left, bytesRead)
   }
   return got
 }

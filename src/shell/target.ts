@@ -5,6 +5,7 @@ import { assert, FileError } from '../errors.js'
 import type { BlockIndex } from '../units.js'
 import { BLOCK_BYTES } from '../wire/layout.js'
 import { fileError } from './file-fault.js'
+import { behind } from './memory-run.js'
 
 /** The file that a collector makes: `OUT.part` beside `out` until it is whole, then `out` itself. */
 export class Target {
@@ -64,7 +65,7 @@ export class Target {
       for (let at = first * BLOCK_BYTES; left.length > 0; ) {
         const { bytesWritten } = await this.#handle.writev(left, at)
         at += bytesWritten
-        left = without(left, bytesWritten)
+        left = behind(left, bytesWritten)
       }
     } catch (error) {
       throw fileError('write', this.#part, error)
@@ -89,14 +90,4 @@ export class Target {
     this.#handle = undefined
     await handle?.close()
   }
-}
-
-/** What is left of `blocks` behind the first `octets`. */
-function without(blocks: readonly Uint8Array[], octets: number): Uint8Array[] {
-  let skip = octets
-  return blocks.flatMap(block => {
-    const taken = Math.min(skip, block.length)
-    skip -= taken
-    return taken < block.length ? [block.subarray(taken)] : []
-  })
 }

@@ -37,6 +37,7 @@ export type Placed = 'placed' | 'duplicate' | undefined
 export class Assembly {
   readonly #layout: FileLayout
   readonly #blocks = new Map<BlockIndex, OpenBlock>()
+  /** Buffers for reuse: no more than were ever open at once. */
   readonly #spare: Uint8Array[] = []
 
   constructor(layout: FileLayout) {
@@ -71,7 +72,7 @@ export class Assembly {
       bytes,
       chunkSize,
       chunks,
-      data: (this.#spare.pop() ?? new Uint8Array(BLOCK_BYTES)).subarray(0, bytes),
+      data: (this.#spare.pop() ?? sharedMemory()).subarray(0, bytes),
       have: new Bitmap(chunks),
       sources: new Uint16Array(chunks),
       resent: new Bitmap(chunks),
@@ -118,6 +119,11 @@ export class Assembly {
 
   close(open: OpenBlock): void {
     this.#blocks.delete(open.index)
-    if (this.#spare.length < 64) this.#spare.push(new Uint8Array(open.data.buffer, 0, BLOCK_BYTES))
+    this.#spare.push(new Uint8Array(open.data.buffer, 0, BLOCK_BYTES))
   }
+}
+
+/** Memory that another thread may hash without a copy. */
+function sharedMemory(): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(BLOCK_BYTES))
 }

@@ -1,4 +1,5 @@
 import { type BlockIndex, blockIndex } from '../units.js'
+import { BLOCK_BYTES, BLOCKS_MAX } from '../wire/layout.js'
 import type { EffectSink } from './effect.js'
 
 /** Blocks kept: 16 MiB, more than all that is being read or waits for it. */
@@ -8,19 +9,22 @@ const READS_MAX = 32
 /** Reads waiting for their turn; a PULL that asks for more asks again. */
 const WAITING_MAX = 192
 
-/** Blocks of our own files on their way from the disk to the network, the latest used kept longest. */
+/** Blocks of our own files on their way from the disk to the network, the latest used kept longest. Its memory is used again. */
 export class BlockCache {
-  readonly #cached = new Map<string, Uint8Array>()
-  readonly #reading = new Set<string>()
-  readonly #waiting = new Map<string, { readonly file: number; readonly block: BlockIndex }>()
+  readonly #cached = new Map<number, Uint8Array>()
+  /** By block: the memory that it is read into. */
+  readonly #reading = new Map<number, Uint8Array>()
+  readonly #waiting = new Set<number>()
+  readonly #spare: Uint8Array[] = []
 
+  /** The block's octets: to be used at once, and not after the next call of any other method. */
   find(file: number, block: number): Uint8Array | undefined {
-    return this.#cached.get(`${file}/${block}`)
+    return this.#cached.get(keyOf(file, block))
   }
 
   /** Sees to it that the block is read soon. */
   request(file: number, block: number, effects: EffectSink): void {
-    const key = `${file}/${block}`
+    const key = keyOf(file, block)
     const data = this.#cached.get(key)
     if (data !== undefined) {
       this.#cached.delete(key)
@@ -28,28 +32,42 @@ export class BlockCache {
       return
     }
     if (this.#reading.has(key) || this.#waiting.has(key)) return
-    if (this.#reading.size < READS_MAX) this.#read(key, file, blockIndex(block), effects)
-    else if (this.#waiting.size < WAITING_MAX) this.#waiting.set(key, { file, block: blockIndex(block) })
+    if (this.#reading.size < READS_MAX) this.#read(key, effects)
+    else if (this.#waiting.size < WAITING_MAX) this.#waiting.add(key)
   }
 
   /** @param data undefined where the block can't be had */
   onRead(file: number, block: BlockIndex, data: Uint8Array | undefined, effects: EffectSink): void {
-    const key = `${file}/${block}`
+    const key = keyOf(file, block)
+    const memory = this.#reading.get(key)
     this.#reading.delete(key)
-    if (data !== undefined) {
-      this.#cached.set(key, data)
-      if (this.#cached.size > CACHED_MAX) this.#cached.delete(this.#cached.keys().next().value!)
-    }
-    for (const [next, wanted] of this.#waiting) {
+    if (memory !== undefined && data?.buffer !== memory.buffer) this.#spare.push(memory)
+    if (data !== undefined) this.#keep(key, data)
+    for (const next of this.#waiting) {
       if (this.#reading.size >= READS_MAX) break
       this.#waiting.delete(next)
-      this.#read(next, wanted.file, wanted.block, effects)
+      this.#read(next, effects)
     }
   }
 
-  #read(key: string, file: number, block: BlockIndex, effects: EffectSink): void {
-    this.#reading.add(key)
-    // Whoever gets it compares the hash; here that would cost as much again as all the rest.
-    effects.push({ kind: 'read-block', file, block, check: 'times' })
+  #keep(key: number, data: Uint8Array): void {
+    this.#cached.set(key, data)
+    if (this.#cached.size <= CACHED_MAX) return
+    const [oldest, octets] = this.#cached.entries().next().value!
+    this.#cached.delete(oldest)
+    // What was read into our memory is all of that memory's buffer.
+    if (octets.buffer.byteLength === BLOCK_BYTES) this.#spare.push(new Uint8Array(octets.buffer))
   }
+
+  #read(key: number, effects: EffectSink): void {
+    const into = this.#spare.pop() ?? new Uint8Array(BLOCK_BYTES)
+    this.#reading.set(key, into)
+    const block = blockIndex(key % BLOCKS_MAX)
+    // Whoever gets it compares the hash; here that would cost as much again as all the rest.
+    effects.push({ kind: 'read-block', file: Math.floor(key / BLOCKS_MAX), block, check: 'times', into })
+  }
+}
+
+function keyOf(file: number, block: number): number {
+  return file * BLOCKS_MAX + block
 }

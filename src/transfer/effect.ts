@@ -7,7 +7,14 @@ import type { FragmentReport, TransferFailure, TransferProgress } from './report
 export type BlockCheck = 'hash' | 'times'
 
 export type TransferEffect =
-  | { readonly kind: 'read-block'; readonly file: number; readonly block: BlockIndex; readonly check: BlockCheck }
+  | {
+      readonly kind: 'read-block'
+      readonly file: number
+      readonly block: BlockIndex
+      readonly check: BlockCheck
+      /** BLOCK_BYTES of memory, the reader's until the answer. */
+      readonly into: Uint8Array
+    }
   | { readonly kind: 'prepare-target'; readonly size: number }
   | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
   | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }

@@ -1,6 +1,7 @@
 // The collector's own copy of the file as a source: its own fragment, what a vanished peer still owed, and what nobody
 // else has. Blocks are read one by one and were checked against the file's own tree before they get here.
 import type { BlockIndex } from '../units.js'
+import { BLOCK_BYTES } from '../wire/layout.js'
 import type { Assembly, OpenBlock } from './assembly.js'
 import type { EffectSink } from './effect.js'
 import { LOCAL_SOURCES } from './ledger.js'
@@ -13,7 +14,9 @@ export class LocalSource {
   readonly file: number
   /** By source number (ledger.ts): what is to be read, and why. */
   readonly #owed = new Map<number, Owed>(Object.values(LOCAL_SOURCES).map(source => [source, new Owed()]))
-  readonly #reading = new Set<BlockIndex>()
+  /** By block: the memory that it is read into. */
+  readonly #reading = new Map<BlockIndex, Uint8Array>()
+  readonly #spare: Uint8Array[] = []
   /** Why the file can't be used any more. */
   broken: string | undefined
 
@@ -54,15 +57,19 @@ export class LocalSource {
       for (const { open } of owed.entries()) {
         if (!this.hasRoom) return
         if (this.#reading.has(open.index)) continue
-        this.#reading.add(open.index)
-        effects.push({ kind: 'read-block', file: this.file, block: open.index, check: 'hash' })
+        const into = this.#spare.pop() ?? new Uint8Array(BLOCK_BYTES)
+        this.#reading.set(open.index, into)
+        effects.push({ kind: 'read-block', file: this.file, block: open.index, check: 'hash', into })
       }
     }
   }
 
   /** Takes a block that was read: exactly the chunks owed go to their places. @returns whether it was waited for */
   onRead(block: BlockIndex, data: Uint8Array, assembly: Assembly): boolean {
-    if (!this.#reading.delete(block)) return false
+    const memory = this.#reading.get(block)
+    if (memory === undefined) return false
+    this.#reading.delete(block)
+    this.#spare.push(memory)
     const open = assembly.find(block)
     if (open === undefined) return true
     for (const [source, owed] of this.#owed) {

@@ -13,6 +13,7 @@ import { openShared } from '../../src/shell/shared-file.js'
 import { openDgramSocket } from '../../src/shell/sockets/dgram.js'
 import { Target } from '../../src/shell/target.js'
 import { after, blockIndex, type Instant, instant, NEVER } from '../../src/units.js'
+import { BLOCK_BYTES } from '../../src/wire/layout.js'
 import { ScriptedHost } from './scripted-host.js'
 
 t.test('the first turn comes after opening; a stop ends everything', async t => {
@@ -81,7 +82,9 @@ t.test('blocks are read, written and finished, each answered by an input', async
   })
   const block = blockIndex(0)
   host.on('tick', effects => effects.push({ kind: 'prepare-target', size: 11 }))
-  host.on('target-ready', effects => effects.push({ kind: 'read-block', file: 0, block, check: 'times' }))
+  host.on('target-ready', effects =>
+    effects.push({ kind: 'read-block', file: 0, block, check: 'times', into: new Uint8Array(BLOCK_BYTES) }),
+  )
   host.on('block-read', (effects, input) => {
     if (input.kind === 'block-read') effects.push({ kind: 'write-block', block, data: input.data! })
   })
@@ -103,12 +106,18 @@ t.test('what a disk refuses comes back as words; what was begun ends before the 
   host.on('tick', effects => effects.push({ kind: 'prepare-target', size: 11 }))
   host.on('target-ready', (effects, input) => {
     t.match(input, { error: /^can't write .*out\.part: it is a folder$/ })
-    const read: Effect = { kind: 'read-block', file: 0, block: blockIndex(0), check: 'hash' }
+    const read: Effect = {
+      kind: 'read-block',
+      file: 0,
+      block: blockIndex(0),
+      check: 'hash',
+      into: new Uint8Array(BLOCK_BYTES),
+    }
     effects.push(read, { kind: 'stopped', why: 'asked' })
   })
   await driver.done
   t.strictSame(host.log, ['tick', 'target-ready'], 'nothing reaches a host that has stopped')
-  t.strictSame(await file.readBlocks(blockIndex(0), 1, 'hash'), ['unreadable: file closed'])
+  t.strictSame(await file.readBlocks(blockIndex(0), [new Uint8Array(BLOCK_BYTES)], 'hash'), ['unreadable: file closed'])
 })
 
 t.test('a host is ticked when its deadline has come, and not before for long', async t => {

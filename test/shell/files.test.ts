@@ -175,7 +175,7 @@ function fault(text: string) {
 }
 
 async function readBlock(file: SharedFile, block: number): Promise<Uint8Array | string> {
-  const [read = 'nothing'] = await file.readBlocks(blockIndex(block), 1, 'hash')
+  const [read = 'nothing'] = await file.readBlocks(blockIndex(block), [new Uint8Array(BLOCK_BYTES)], 'hash')
   return read
 }
 

@@ -187,7 +187,7 @@ t.test('orders to the disk are carried out and answered', async t => {
   const content = new SeededRandom(1).octets(BLOCK_BYTES + 10)
   const lastBlock = content.subarray(BLOCK_BYTES)
   const orders: Effect[] = [
-    { kind: 'read-block', file: 0, block: blockIndex(1), check: 'hash' },
+    { kind: 'read-block', file: 0, block: blockIndex(1), check: 'hash', into: new Uint8Array(BLOCK_BYTES) },
     { kind: 'hash-block', block: blockIndex(1), data: lastBlock },
     { kind: 'prepare-target', size: content.length },
     { kind: 'write-block', block: blockIndex(1), data: lastBlock },
@@ -218,7 +218,13 @@ t.test('a block that is no longer what was offered is not handed out, unless nob
   const tree = treeOf(content)
   const changed = content.slice()
   changed[50]! ^= 1
-  const orders: Effect[] = [0, 1].map(file => ({ kind: 'read-block', file, block: blockIndex(0), check: 'times' }))
+  const orders: Effect[] = [0, 1].map(file => ({
+    kind: 'read-block',
+    file,
+    block: blockIndex(0),
+    check: 'times',
+    into: new Uint8Array(BLOCK_BYTES),
+  }))
   const files = [
     { content: changed, tree },
     { content: changed, tree: undefined },
@@ -251,7 +257,13 @@ t.test('a disk fails where it is told to', async t => {
   t.match(errorAt('write'), { kind: 'block-written', error: 'ENOSPC: no space left' })
   t.match(errorAt('finish'), { kind: 'target-finished', error: 'EACCES: permission denied' })
   const files = [{ content: Uint8Array.of(1), tree: undefined }]
-  const read: Effect = { kind: 'read-block', file: 0, block: blockIndex(0), check: 'hash' }
+  const read: Effect = {
+    kind: 'read-block',
+    file: 0,
+    block: blockIndex(0),
+    check: 'hash',
+    into: new Uint8Array(BLOCK_BYTES),
+  }
   const { host, world } = order([read], { files, disk: { readFailures: 1, delay: ms(5), jitter: ms(5) } })
   world.run({ until: SOON })
   t.match(host().inputs.at(-1)!.input, { kind: 'block-read', data: undefined, why: 'EIO: input/output error' })

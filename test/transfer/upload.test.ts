@@ -96,7 +96,8 @@ t.test('a PULL whose data is still being read is answered by an ECHO meanwhile',
     peer.take().map(message => message.kind),
     ['echo'],
   )
-  t.strictSame(peer.effects, [{ kind: 'read-block', file: 0, block: 4, check: 'times' }])
+  t.match(peer.effects, [{ kind: 'read-block', file: 0, block: 4, check: 'times' }])
+  t.equal(peer.effects.length, 1)
   peer.answerReads()
   const sent = peer.run(20)
   t.strictSame(placesOf(sent), placesIn(4))
