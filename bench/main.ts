@@ -1,4 +1,6 @@
 // `npm run bench`: exit code 1 where a transfer failed, 2 for arguments that make no sense, 130 after Ctrl-C.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { EXIT, type ExitCode } from '../src/commands/exit-codes.js'
 import { Output } from '../src/commands/output.js'
 import { exact } from '../src/commands/words.js'
@@ -9,9 +11,9 @@ import { type BenchOptions, HELP, readOptions } from './options.js'
 import { RelayProcess } from './relay/relay-process.js'
 import { describeRun } from './report/description.js'
 import { benchTable, percent, remarks } from './report/table.js'
-import { writeReport } from './report/write-report.js'
+import { reportFolder, writeReport } from './report/write-report.js'
 import { BenchFile } from './swarm/bench-file.js'
-import { runTrial, type Trial, type TrialParts } from './trial.js'
+import { runTrial, type Trial, type TrialParts, type TrialPlan } from './trial.js'
 
 /** Milliseconds of one flood. */
 const FLOOD_TIME = 250
@@ -64,13 +66,21 @@ async function runTrials(
       const title = `${percent(loss).padStart(6)} loss${options.runs > 1 ? `, run ${run} of ${options.runs}` : ''}: `
       output.live(`${title}the swarm gathers`)
       const onProgress = (share: number) => output.live(`${title}${Math.floor(share * 100)} %`)
-      const trial = await runTrial({ loss, run }, { ...parts, options, onProgress })
+      const trace = options.trace ? await traceFile(options, { loss, run }) : undefined
+      const trial = await runTrial({ loss, run }, { ...parts, options, trace, onProgress })
       output.live('')
       output.say(`${title}${wordsOf(trial, options)}`)
       trials.push(trial)
     }
   }
   return trials
+}
+
+/** Beside the report, under a name that says what it is of. */
+async function traceFile(options: BenchOptions, { loss, run }: TrialPlan): Promise<string> {
+  const folder = reportFolder(options)
+  await mkdir(folder, { recursive: true })
+  return join(folder, `trace-loss-${percent(loss).replace(' %', '')}-run-${run}.jsonl`)
 }
 
 function wordsOf(trial: Trial, options: BenchOptions): string {

@@ -20,6 +20,7 @@ the bench emulates, once for each loss; prints a table, and writes a report with
   --peers N       peers that hold the file; 1
   --runs N        times that each loss is measured; the table shows medians; 1
   --seed N        of the file and of all chance; 1
+  --trace         keeps a trace of each transfer beside the report, and draws it there
   --json FILE     writes all measurements there too
   --out FOLDER    where the report goes; bench/out
   --smoke         other defaults, for a run of seconds: 1 MB at 10 Mbit/s and 10 ms, losses 0 and 5
@@ -45,6 +46,7 @@ export interface BenchOptions {
   readonly seed: number
   readonly json: string | undefined
   readonly out: string | undefined
+  readonly trace: boolean
   readonly smoke: boolean
 }
 
@@ -85,6 +87,7 @@ const FLAGS = {
   peers: TEXT,
   runs: TEXT,
   seed: TEXT,
+  trace: FLAG,
   json: TEXT,
   out: TEXT,
   smoke: FLAG,
@@ -115,6 +118,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     seed: number('seed'),
     json: pathOf('json', values.json),
     out: pathOf('out', values.out),
+    trace: values.trace === true,
     smoke: isSmoke,
   }
 }

@@ -21,6 +21,8 @@ export interface TrialPlan {
 export interface DoneTrial extends TrialPlan, Collected {
   readonly kind: 'done'
   readonly counts: RelayCounts
+  /** Of the collector; undefined where none was asked for. */
+  readonly trace: string | undefined
 }
 
 export interface FailedTrial extends TrialPlan {
@@ -35,13 +37,15 @@ export interface TrialParts {
   readonly relay: RelayProcess
   readonly file: BenchFile
   readonly signal: AbortSignal
+  /** Where the collector's trace goes. */
+  readonly trace: string | undefined
   /** @param share of the file that is verified */
   onProgress(share: number): void
 }
 
 /** Never rejected for what a process of the swarm does: that is a failed trial. */
 export async function runTrial(plan: TrialPlan, parts: TrialParts): Promise<Trial> {
-  const { options, relay, file, signal } = parts
+  const { options, relay, file, signal, trace } = parts
   const swarm = await Swarm.open(relay, file, options.peers)
   let stopped: string | undefined
   const stop = (why: string) => {
@@ -57,8 +61,9 @@ export async function runTrial(plan: TrialPlan, parts: TrialParts): Promise<Tria
     await swarm.gather()
     const luck = { seed: options.seed, label: `loss ${plan.loss} run ${plan.run}` }
     await relay.shape(planNetwork(options, plan.loss), luck)
-    const collected = await swarm.collect(octets => parts.onProgress(octets / file.size))
-    return { kind: 'done', ...plan, ...collected, counts: await relay.counts() }
+    const onProgress = (octets: number) => parts.onProgress(octets / file.size)
+    const collected = await swarm.collect({ trace, onProgress })
+    return { kind: 'done', ...plan, ...collected, counts: await relay.counts(), trace }
   } catch (error) {
     return { kind: 'failed', ...plan, why: stopped ?? (error instanceof Error ? error.message : String(error)) }
   } finally {

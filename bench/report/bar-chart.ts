@@ -1,4 +1,4 @@
-import { bar, CHART_WIDTH, horizontal, svg, type Tone, text, ticks } from './svg.js'
+import { bar, CHART_WIDTH, horizontal, legend, svg, type Tone, text, ticks } from './svg.js'
 
 export interface BarChart {
   readonly title: string
@@ -7,6 +7,8 @@ export interface BarChart {
   readonly groups: readonly BarGroup[]
   readonly series: readonly BarSeries[]
   readonly decimals: number
+  /** A line over each group: what its bars can reach at best. */
+  readonly limit?: { readonly name: string; readonly values: readonly number[] }
   /** A line below all. */
   readonly caption?: string
 }
@@ -24,56 +26,68 @@ export interface BarSeries {
   readonly values: readonly (number | undefined)[]
 }
 
-const HEIGHT = 318
-const TOP = 62
-const BOTTOM = 246
-const LEFT = 52
-const RIGHT = CHART_WIDTH - 12
+const TOP = 78
+const BOTTOM = 268
+const LEFT = 56
+const RIGHT = CHART_WIDTH - 18
+const LINE = 18
 /** Shares of a group's width. */
-const GROUP_FILL = 0.76
-const BAR_FILL = 0.92
-const LEGEND_STEP = 150
+const GROUP_FILL = 0.8
+const BAR_FILL = 0.9
+/** Narrower bars have smaller numbers, and none behind the point. */
+const BAR_WIDE = 34
+const BAR_WIDTH_MAX = 72
 
 /** Groups of bars side by side, each with its number on top. */
 export function barChart(chart: BarChart): string {
-  const { groups, series } = chart
+  const { groups, series, limit } = chart
   const numbers = series.flatMap(({ values }) => values.filter(value => value !== undefined))
   // Less than nothing happens by luck alone, where hardly anything was measured: no bar, but the number is there.
-  const scale = ticks(Math.max(0, ...numbers))
+  const scale = ticks(Math.max(0, ...numbers, ...(limit?.values ?? [])))
   const top = scale.at(-1) ?? 1
   const y = (value: number) => BOTTOM - (Math.max(0, value) / top) * (BOTTOM - TOP)
   const step = (RIGHT - LEFT) / groups.length
-  const width = (step * GROUP_FILL) / series.length
+  const width = Math.min(BAR_WIDTH_MAX, (step * GROUP_FILL) / series.length)
+  const isWide = width >= BAR_WIDE
 
-  const content = [text(LEFT, 22, chart.title, { style: 'title' }), ...legend(chart)]
+  const content = [text(LEFT, 28, chart.title, { style: 'title' }), ...namesOf(chart)]
   for (const tick of scale) {
     content.push(horizontal(LEFT, RIGHT, y(tick), 'grid'))
     content.push(text(LEFT - 8, y(tick) + 4, String(tick), { anchor: 'end', style: 'muted' }))
   }
+  const labels: string[] = []
   for (const [index, { label, note }] of groups.entries()) {
     const middle = LEFT + (index + 0.5) * step
-    const start = middle - (step * GROUP_FILL) / 2
-    for (const [place, { values, tone }] of series.entries()) {
+    const start = middle - (width * series.length) / 2
+    for (const [place, { name, values, tone }] of series.entries()) {
       const value = values[index]
       if (value === undefined) continue
       const x = start + (place + (1 - BAR_FILL) / 2) * width
-      content.push(bar(x, y(value), width * BAR_FILL, BOTTOM - y(value), tone))
-      const middleOfBar = x + (width * BAR_FILL) / 2
+      const barWidth = width * BAR_FILL
       content.push(
-        text(middleOfBar, y(value) - 5, value.toFixed(chart.decimals), { anchor: 'middle', style: 'number' }),
+        bar(x, y(value), barWidth, BOTTOM - y(value), tone, `${name}: ${value.toFixed(chart.decimals)} ${chart.unit}`),
       )
+      const shown = value.toFixed(isWide ? chart.decimals : value < 10 ? Math.min(1, chart.decimals) : 0)
+      const style = isWide ? 'number' : 'number tiny'
+      labels.push(text(x + barWidth / 2, y(value) - 5, shown, { anchor: 'middle', style }))
     }
-    content.push(text(middle, BOTTOM + 20, label, { anchor: 'middle' }))
-    if (note !== undefined) content.push(text(middle, BOTTOM + 38, note, { anchor: 'middle', style: 'muted' }))
+    const most = limit?.values[index]
+    if (most !== undefined) content.push(horizontal(start - 6, start + width * series.length + 6, y(most), 'limit'))
+    content.push(text(middle, BOTTOM + LINE + 3, label, { anchor: 'middle' }))
+    if (note !== undefined)
+      content.push(text(middle, BOTTOM + 2 * LINE + 3, note, { anchor: 'middle', style: 'muted' }))
   }
-  if (chart.caption !== undefined) content.push(text(LEFT, HEIGHT - 8, chart.caption, { style: 'small' }))
-  return svg(HEIGHT, chart.title, content)
+  content.push(...labels)
+  let height = BOTTOM + LINE + 16
+  if (groups.some(({ note }) => note !== undefined)) height += LINE
+  if (chart.caption !== undefined) {
+    height += LINE + 4
+    content.push(text(LEFT, height - 16, chart.caption, { style: 'small muted' }))
+  }
+  return svg(height, chart.title, content)
 }
 
-function legend({ series, unit }: BarChart): string[] {
-  const entries = series.flatMap(({ name, tone }, index) => {
-    const x = LEFT + index * LEGEND_STEP
-    return [bar(x, 32, 11, 11, tone), text(x + 17, 42, name, { style: 'muted' })]
-  })
-  return [...entries, text(RIGHT, 42, unit, { anchor: 'end', style: 'muted' })]
+function namesOf({ series, limit, unit }: BarChart): string[] {
+  const entries = [...series, ...(limit === undefined ? [] : [{ name: limit.name, tone: 'limit' as const }])]
+  return [...legend(LEFT, 54, entries), text(RIGHT, 28, unit, { anchor: 'end', style: 'muted' })]
 }

@@ -52,7 +52,7 @@ function commandOf(options: BenchOptions): string {
   const flags = { size: size / 1e6, rate, rtt, burst, queue: queue / 1e3, jitter, peers, runs, seed }
   const numbers = Object.entries(flags).map(([name, value]) => `--${name} ${round(value)}`)
   const loss = losses.map(share => percent(share).replace(' %', '')).join(',')
-  return `npm run bench -- --loss ${loss} ${numbers.join(' ')}`
+  return `npm run bench -- --loss ${loss} ${numbers.join(' ')}${options.trace ? ' --trace' : ''}`
 }
 
 function round(value: number): number {

@@ -1,20 +1,23 @@
 // The report: one HTML file that needs nothing else, in light and dark.
 import { exact } from '../../src/commands/words.js'
 import type { Row } from '../figures.js'
+import type { PathHistory } from '../trace/read-trace.js'
+import { traceChart } from '../trace/trace-chart.js'
 import { type BarChart, barChart } from './bar-chart.js'
 import type { RunDescription } from './description.js'
 import { rateChart } from './rate-chart.js'
-import { escaped } from './svg.js'
+import { CHART_STYLE, escaped } from './svg.js'
 import { cellsOf, percent, remarks, tableTitles } from './table.js'
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1f2328;--muted:#59636e;--line:#d1d9e0;--paper:#fff}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--muted:#9198a1;--line:#3d444d;--paper:#0d1117}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:720px;margin:2rem auto;padding:0 1rem}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:920px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}.muted{color:var(--muted)}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;white-space:nowrap}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;white-space:nowrap;font-size:14px}
 th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line)}th{font-weight:600}
 svg{max-width:100%;height:auto;display:block;margin:1rem 0}code{font-size:.9em;overflow-wrap:anywhere}
+${CHART_STYLE}
 `
 
 const MEANINGS = [
@@ -24,7 +27,23 @@ const MEANINGS = [
   'Queue: how long data datagrams waited in the queues of the links. CPU: seconds for each 10⁹ octets, all peers together, and the collector.',
 ]
 
-export function page(rows: readonly Row[], description: RunDescription): string {
+/** What the collector of one transfer wrote down. */
+export interface TraceOfTrial {
+  /** Share, 0 to 1. */
+  readonly loss: number
+  readonly run: number
+  /** The file, as seen from the report. */
+  readonly file: string
+  readonly paths: readonly PathHistory[]
+}
+
+export interface PageParts {
+  readonly rows: readonly Row[]
+  readonly description: RunDescription
+  readonly traces: readonly TraceOfTrial[]
+}
+
+export function page({ rows, description, traces }: PageParts): string {
   const { settings, computer, command, date, ceiling } = description
   return `<!doctype html>
 <html lang="en">
@@ -40,6 +59,7 @@ ${remarks(rows).map(paragraph).join('\n')}
 ${[goodputChart(rows, description), ...moreCharts(rows)].join('\n')}
 <h2>Over time</h2>
 ${rateCharts(rows).join('\n')}
+${traceSection(traces)}
 <h2>What the figures mean</h2>
 ${MEANINGS.map(paragraph).join('\n')}
 <p>Again: <code>${escaped(command)}</code></p>
@@ -56,10 +76,8 @@ export function goodputChart(rows: readonly Row[], { settings }: Pick<RunDescrip
       label: `${percent(loss)} loss`,
       note: median === undefined ? 'failed' : `E ${median.efficiency.toFixed(3)}`,
     })),
-    series: [
-      { name: 'peer-udp', tone: 'main', values: rows.map(({ median }) => median?.goodput) },
-      { name: 'limit of the link', tone: 'pale', values: rows.map(({ limit }) => limit) },
-    ],
+    series: [{ name: 'peer-udp', tone: 'blue', values: rows.map(({ median }) => median?.goodput) }],
+    limit: { name: 'limit of the link', values: rows.map(({ limit }) => limit) },
     decimals: 1,
     caption: settings,
   })
@@ -76,7 +94,7 @@ function moreCharts(rows: readonly Row[]): string[] {
       unit: 'ms',
       groups,
       series: [
-        { name: 'median', tone: 'main', values: values(median => median.queueMedian) },
+        { name: 'median', tone: 'blue', values: values(median => median.queueMedian) },
         { name: '95th percentile', tone: 'pale', values: values(median => median.queueP95) },
       ],
       decimals: 1,
@@ -85,7 +103,7 @@ function moreCharts(rows: readonly Row[]): string[] {
       title: 'Datagrams beyond the necessary',
       unit: '%',
       groups,
-      series: [{ name: 'sent by the peers', tone: 'main', values: values(median => median.beyond * 100) }],
+      series: [{ name: 'sent by the peers', tone: 'blue', values: values(median => median.beyond * 100) }],
       decimals: 2,
     },
     {
@@ -93,7 +111,7 @@ function moreCharts(rows: readonly Row[]): string[] {
       unit: 'seconds a GB',
       groups,
       series: [
-        { name: 'peers', tone: 'main', values: values(median => median.cpuPeers) },
+        { name: 'peers', tone: 'blue', values: values(median => median.cpuPeers) },
         { name: 'collector', tone: 'pale', values: values(median => median.cpuCollector) },
       ],
       decimals: 1,
@@ -109,6 +127,14 @@ function rateCharts(rows: readonly Row[]): string[] {
     if (trial === undefined) return []
     return rateChart({ title: `${percent(loss)} loss`, progress: trial.progress, limit })
   })
+}
+
+function traceSection(traces: readonly TraceOfTrial[]): string {
+  const charts = traces.flatMap(({ loss, run, file, paths }) => [
+    ...paths.map(path => traceChart(`${percent(loss)} loss, run ${run}`, path)),
+    `<p class="muted"><a href="${escaped(file)}">${escaped(file)}</a></p>`,
+  ])
+  return charts.length === 0 ? '' : `<h2>Inside: what the collectors traced</h2>\n${charts.join('\n')}`
 }
 
 function htmlTable(rows: readonly Row[]): string {

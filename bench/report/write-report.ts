@@ -1,14 +1,16 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { shortPath } from '../../src/commands/words.js'
 import { figuresOf, type Row } from '../figures.js'
 import type { BenchOptions } from '../options.js'
+import { readTrace } from '../trace/read-trace.js'
 import type { RunDescription } from './description.js'
-import { goodputChart, page } from './page.js'
+import { goodputChart, page, type TraceOfTrial } from './page.js'
+import { standalone } from './svg.js'
 
 /** Of the package, wherever this module was compiled to. */
-const OUT_DEFAULT = fileURLToPath(new URL('../bench/out', import.meta.resolve('peer-udp')))
+const FOLDER_DEFAULT = fileURLToPath(new URL('../bench/out', import.meta.resolve('peer-udp')))
 const VERSION = 1
 
 export interface Report {
@@ -17,13 +19,18 @@ export interface Report {
   readonly rows: readonly Row[]
 }
 
+/** Where the report of these options goes. */
+export function reportFolder({ out }: Pick<BenchOptions, 'out'>): string {
+  return resolve(out ?? FOLDER_DEFAULT)
+}
+
 /** @returns the files that it wrote, as seen from the working directory */
 export async function writeReport(report: Report): Promise<string[]> {
   const { options, description, rows } = report
-  const folder = resolve(options.out ?? OUT_DEFAULT)
+  const folder = reportFolder(options)
   const files = [
-    [join(folder, 'report.html'), page(rows, description)],
-    [join(folder, 'goodput.svg'), goodputChart(rows, description)],
+    [join(folder, 'report.html'), page({ rows, description, traces: await tracesOf(rows, folder) })],
+    [join(folder, 'goodput.svg'), standalone(goodputChart(rows, description))],
     ...(options.json === undefined ? [] : [[resolve(options.json), `${jsonOf(report)}\n`] as const]),
   ] as const
   for (const [path, content] of files) {
@@ -31,6 +38,17 @@ export async function writeReport(report: Report): Promise<string[]> {
     await writeFile(path, content)
   }
   return files.map(([path]) => shortPath(path))
+}
+
+/** In the order of the rows. @param folder of the report */
+async function tracesOf(rows: readonly Row[], folder: string): Promise<TraceOfTrial[]> {
+  const traces: TraceOfTrial[] = []
+  for (const trial of rows.flatMap(({ trials }) => trials)) {
+    if (trial.kind === 'failed' || trial.trace === undefined) continue
+    const { loss, run, trace } = trial
+    traces.push({ loss, run, file: relative(folder, trace), paths: readTrace(await readFile(trace, 'utf8')) })
+  }
+  return traces
 }
 
 /** README.md beside the bench says what each field is. */

@@ -29,6 +29,12 @@ export interface Collected {
   readonly progress: readonly ProgressPoint[]
 }
 
+export interface CollectOptions {
+  /** The file that the collector traces to. */
+  readonly trace: string | undefined
+  onProgress(octets: number): void
+}
+
 export class Swarm {
   readonly #file: BenchFile
   /** Where the others see the manager. */
@@ -66,7 +72,7 @@ export class Swarm {
   }
 
   /** Runs a collector until it has the file. @throws Error with what went wrong */
-  async collect(onProgress: (octets: number) => void): Promise<Collected> {
+  async collect({ trace, onProgress }: CollectOptions): Promise<Collected> {
     const { lacking, rebuilt } = this.#file
     const progress: ProgressPoint[] = []
     let start = performance.now()
@@ -79,6 +85,7 @@ export class Swarm {
     }
     const hasFile = this.#watchForFile()
     const args = ['--collect', '--once', '--share', lacking, '--out', rebuilt]
+    if (trace !== undefined) args.push('--trace', trace)
     const collector = this.#startPeer(this.#collectorPort, args, onLine)
     try {
       await collector.saw('started')

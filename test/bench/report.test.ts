@@ -9,9 +9,11 @@ import { barChart } from '../../bench/report/bar-chart.js'
 import { describeRun } from '../../bench/report/description.js'
 import { page } from '../../bench/report/page.js'
 import { rateChart, ratesOf } from '../../bench/report/rate-chart.js'
-import { escaped, ticks } from '../../bench/report/svg.js'
+import { escaped, standalone, ticks } from '../../bench/report/svg.js'
 import { benchTable, remarks } from '../../bench/report/table.js'
 import { cpuTimeIn } from '../../bench/swarm/cpu-time.js'
+import { readTrace } from '../../bench/trace/read-trace.js'
+import { lossOf, traceChart } from '../../bench/trace/trace-chart.js'
 import type { DoneTrial, FailedTrial } from '../../bench/trial.js'
 import { UsageError } from '../../src/errors.js'
 
@@ -178,23 +180,65 @@ t.test('the rate between two moments stands in the middle of them', async t => {
 })
 
 t.test('charts draw a bar for each number and none for what is unknown', async t => {
-  const series = [{ name: 'a < b', tone: 'main', values: [1, undefined, -0.5] }] as const
+  const series = [{ name: 'a < b', tone: 'blue', values: [1, undefined, -0.5] }] as const
   const groups = [{ label: 'one' }, { label: 'two', note: 'failed' }, { label: 'three' }]
   const drawn = barChart({ title: 'T & T', unit: 'ms', groups, series, decimals: 1 })
-  t.equal(drawn.match(/class="main"/g)?.length, 3, 'two bars and the one of the legend')
+  t.equal(drawn.match(/class="blue"/g)?.length, 3, 'two bars and the one of the legend')
   t.match(drawn, 'T &amp; T')
   t.match(drawn, 'a &lt; b')
   t.match(drawn, 'failed')
   t.notMatch(drawn, /NaN|undefined|height="-/)
   t.notMatch(rateChart({ title: 'empty', progress: [], limit: 10 }), /NaN|undefined/)
+  t.match(
+    barChart({ title: '', unit: '', groups, series, decimals: 1, limit: { name: 'most', values: [1, 2, 3] } }),
+    'most',
+  )
   t.equal(escaped('<"&">'), '&lt;&quot;&amp;&quot;&gt;')
+})
+
+t.test('a drawing alone brings its colours, written out for viewers that know no variables', async t => {
+  const alone = standalone(rateChart({ title: 'T', progress: [], limit: 10 }))
+  t.match(alone, /^<svg [^>]*>\n<style>[\s\S]*<\/style>\n<rect class="paper"/)
+  t.match(alone, 'prefers-color-scheme:dark')
+  t.notMatch(alone, 'var(')
+})
+
+t.test('a trace is read for each path; what is unknown, or cut short, is passed over', async t => {
+  const [first, second, ...others] = readTrace(TRACE)
+  t.strictSame(others, [], 'a peer that sent nothing has no history')
+  t.match(first, {
+    peer: '127.0.0.1:1',
+    rounds: [{ seconds: 0.1, pacing: 90, bandwidth: 80, delivered: 70, roundTrip: 45, queue: 5, floor: 0.01 }, {}],
+    states: [
+      { seconds: 0, state: 'startup' },
+      { seconds: 0.2, state: 'cruise' },
+    ],
+    events: [{ seconds: 0.5, kind: 'timeout' }],
+  })
+  t.match(second, { peer: '127.0.0.1:2', states: [{ state: 'cruise' }], events: [{ seconds: 0.4, kind: 'steal' }] })
+  t.strictSame(readTrace(''), [])
+})
+
+t.test('a trace is drawn with its states and what befell the path, and loss counted over a stretch', async t => {
+  const [first, second] = readTrace(TRACE)
+  const drawn = traceChart('10 % loss', first!)
+  for (const words of ['startup', 'cruise', 'time-out', 'from 127.0.0.1:1', 'loss floor']) t.match(drawn, words)
+  t.match(traceChart('', second!), 'takes work of another path')
+  t.notMatch(drawn, /NaN|undefined/)
+  t.strictSame(lossOf(first!.rounds), [[0.6, 10]])
 })
 
 t.test('the page stands alone, and names the command that makes it again', async t => {
   const options = optionsOf(['--size', '10', '--loss', '10,20', '--peers', '2'])
   const description = describeRun(options, 50_000)
-  const html = page(rowsOf([TRIAL, { ...FAILED, loss: 0.2 }], options), description)
-  t.equal(html.match(/<svg/g)?.length, 5, 'four charts, and one over time for the loss that was measured')
+  const traces = [{ loss: 0.1, run: 1, file: 'trace.jsonl', paths: readTrace(TRACE) }]
+  const html = page({ rows: rowsOf([TRIAL, { ...FAILED, loss: 0.2 }], options), description, traces })
+  t.equal(
+    html.match(/<svg/g)?.length,
+    7,
+    'four charts, one over time for the loss that was measured, two paths of a trace',
+  )
+  t.match(html, 'href="trace.jsonl"')
   t.notMatch(html, /<script|<link|<img|@import|url\(/)
   t.match(html, 'prefers-color-scheme:dark')
   const [, flags = ''] = /npm run bench -- ([^<]*)</.exec(html) ?? []
@@ -220,7 +264,23 @@ const TRIAL: DoneTrial = {
     lateness: { median: 0.1, p95: 0.5, p99: 1 },
     overruns: 0,
   },
+  trace: undefined,
 }
+const ROUND = { pacing: 90_000, bandwidth: 80_000, delivered: 70_000, roundTrip: 45, queue: 5, floor: 0.01 }
+const TRACE = [
+  { t: 0, name: 'trace:start', v: 1 },
+  { t: 100, name: 'path:round', peer: '127.0.0.1:1', state: 'startup', ...ROUND, received: 100, lost: 0 },
+  { t: 200, name: 'path:state', peer: '127.0.0.1:1', from: 'startup', to: 'cruise' },
+  { t: 300, name: 'path:round', peer: '127.0.0.1:2', state: 'cruise', ...ROUND, received: 10, lost: 1 },
+  { t: 400, name: 'work:steal', from: '127.0.0.1:1', to: '127.0.0.1:2', octets: 9 },
+  { t: 450, name: 'path:novelty', peer: '127.0.0.1:3' },
+  { t: 480, name: 'work:duplicate', from: '127.0.0.1:1', to: '127.0.0.1:4', octets: 9 },
+  { t: 500, name: 'path:timeout', peer: '127.0.0.1:1', n: 1 },
+  { t: 600, name: 'path:round', peer: '127.0.0.1:1', state: 'cruise', ...ROUND, received: 80, lost: 20 },
+]
+  .map(line => `${JSON.stringify(line)}\n`)
+  .join('')
+  .concat('{"t":700,"na')
 const FAILED: FailedTrial = { kind: 'failed', loss: 0.1, run: 9, why: 'not done after 20 s' }
 
 function optionsOf(argv: readonly string[]): BenchOptions {

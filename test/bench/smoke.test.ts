@@ -25,6 +25,7 @@ t.test('moves a file at each loss, prints the table and writes the report', asyn
     '2',
     '--json',
     'all.json',
+    '--trace',
     '--out',
     'out',
   ])
@@ -47,7 +48,12 @@ t.test('moves a file at each loss, prints the table and writes the report', asyn
   const [without, with5] = report.rows
   t.equal(without.trials[0].counts.data.lost, 0)
   t.ok(with5.trials[0].counts.data.lost > 0)
-  t.match(readFileSync(join(folder, 'out/report.html'), 'utf8'), /<\/html>\n$/)
+  const html = readFileSync(join(folder, 'out/report.html'), 'utf8')
+  t.match(html, /<\/html>\n$/)
+  for (const loss of [0, 5]) {
+    t.match(html, `href="trace-loss-${loss}-run-1.jsonl"`)
+    t.match(readFileSync(join(folder, `out/trace-loss-${loss}-run-1.jsonl`), 'utf8'), '"name":"path:round"')
+  }
   t.match(readFileSync(join(folder, 'out/goodput.svg'), 'utf8'), /^<svg [\s\S]*<\/svg>\n$/)
   t.strictSame(leftovers(folder), [], 'no files stay behind')
 })
