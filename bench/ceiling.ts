@@ -68,6 +68,7 @@ const WIDE_OPEN: NetworkSettings = {
   loss: 0,
   burst: 1,
   mtu: MTU,
+  probes: [],
 }
 
 async function flood(socket: Socket, port: number, duration: number): Promise<void> {

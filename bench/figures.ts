@@ -15,7 +15,7 @@ export interface Figures {
   /** CPU seconds for each 10^9 octets of file. */
   readonly cpuPeers: number | undefined
   readonly cpuCollector: number | undefined
-  /** What a data datagram waited in the queues of the links, in milliseconds. */
+  /** What a probe beside the transfer waited in the queues of the links, to and fro, in milliseconds. */
   readonly queueMedian: number | undefined
   readonly queueP95: number | undefined
   /** How much later than due the relay itself sent, in milliseconds. */
@@ -59,8 +59,8 @@ export function figuresOf(trial: DoneTrial, { size, rate }: Pick<BenchOptions, '
     beyond: beyondNecessary(trial),
     cpuPeers: cpu.peers === undefined ? undefined : cpu.peers / gigabytes,
     cpuCollector: cpu.collector === undefined ? undefined : cpu.collector / gigabytes,
-    queueMedian: counts.wait?.median,
-    queueP95: counts.wait?.p95,
+    queueMedian: counts.ping?.median,
+    queueP95: counts.ping?.p95,
     relayLateness: counts.lateness?.p99,
     relayLost: counts.overruns,
   }

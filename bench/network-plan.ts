@@ -15,5 +15,6 @@ export function planNetwork(options: BenchOptions, loss: number): NetworkSetting
     loss,
     burst: options.burst,
     mtu: MTU,
+    probes: Array.from({ length: peers }, (_, at) => ({ from: at + 1, to: peers + 1 })),
   }
 }

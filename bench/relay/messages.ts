@@ -24,6 +24,8 @@ export interface RelayCounts {
   readonly data: DataCounts
   /** Milliseconds; undefined where no data passed. */
   readonly wait: Quantiles | undefined
+  /** What probes beside the data waited in queues, to and fro; undefined where none came back. */
+  readonly ping: Quantiles | undefined
   /** How much later than due the relay itself sent. */
   readonly lateness: Quantiles | undefined
   /** Datagrams that came while the relay's own sockets were full, so that it never saw them; undefined where the system doesn't say. */

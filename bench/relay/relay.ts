@@ -69,10 +69,11 @@ export class Relay {
   }
 
   async counts(): Promise<RelayCounts> {
-    const { data, waits } = this.#network
+    const { data, waits, pings } = this.#network
     return {
       data: { ...data },
       wait: quantiles(waits),
+      ping: quantiles(pings),
       lateness: quantiles(this.#lateness),
       overruns: await overruns(this.ports),
     }
@@ -129,7 +130,7 @@ export class Relay {
 
 function perfect(count: number): NetworkSettings {
   const computer = { up: 0, upQueue: Infinity, down: 0, downQueue: Infinity }
-  return { computers: Array(count).fill(computer), delay: ms(0), jitter: ms(0), loss: 0, burst: 1, mtu: 0 }
+  return { computers: Array(count).fill(computer), delay: ms(0), jitter: ms(0), loss: 0, burst: 1, mtu: 0, probes: [] }
 }
 
 function quantiles(histogram: Histogram): Quantiles | undefined {

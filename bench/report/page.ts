@@ -24,7 +24,7 @@ const MEANINGS = [
   'E is the time that the links need at best, divided by the time taken: from the first datagram of the collector (its registration) to the verified, renamed file.',
   'The limit is rate × (1 − loss) × 1444/1500: what is lost after the bottleneck is lost to every protocol, and a packet of 1500 octets carries 1444 of the file.',
   'Beyond: data datagrams that peers sent beyond the necessary 1/(1 − loss) for each chunk.',
-  'Queue: how long data datagrams waited in the queues of the links. CPU: seconds for each 10⁹ octets, all peers together, and the collector.',
+  'Queue: how long a probe, sent from peer to collector and back 50 times a second beside the transfer, waited in the queues of the links. CPU: seconds for each 10⁹ octets, all peers together, and the collector.',
 ]
 
 /** What the collector of one transfer wrote down. */

@@ -13,7 +13,14 @@ import { instant, ms, NEVER } from '../../src/units.js'
 /** One millisecond on a link of 8 Mbit/s. */
 const OCTETS = 1_000 - IP_UDP_BYTES
 const PERFECT = { up: 0, upQueue: Infinity, down: 0, downQueue: Infinity }
-const SETTINGS: Omit<NetworkSettings, 'computers'> = { delay: ms(0), jitter: ms(0), loss: 0, burst: 1, mtu: 1_500 }
+const SETTINGS: Omit<NetworkSettings, 'computers'> = {
+  delay: ms(0),
+  jitter: ms(0),
+  loss: 0,
+  burst: 1,
+  mtu: 1_500,
+  probes: [],
+}
 /** Version and tag of a CHUNK; the relay looks no further. */
 const CHUNK = Buffer.from([0x10, 0x11])
 
@@ -52,6 +59,31 @@ t.test('a full queue drops, and what waited in it is measured without its own ti
   t.match(network.data, { entered: 5, carried: 3, queueFull: 2, delivered: 3 })
   t.ok(Math.abs((network.waits.quantile(0.5) ?? 0) - 1) < 0.1, 'waits of 0, 1 and 2 ms')
   t.ok(Math.abs((network.waits.quantile(1) ?? 0) - 2) < 0.1)
+})
+
+t.test('a probe waits behind the data, to and fro, and ends with it', async t => {
+  const [a, b] = [
+    { ...PERFECT, up: 8, upQueue: 10_000 },
+    { ...PERFECT, up: 8, upQueue: 10_000 },
+  ]
+  const network = networkOf({ computers: [a, b], delay: ms(5), probes: [{ from: 0, to: 1 }] })
+  // Three milliseconds of queue one way, one the other.
+  const toAndFro = [
+    [0, 1],
+    [0, 1],
+    [0, 1],
+    [1, 0],
+  ] as const
+  for (let now = 0; now < 1_000; now += 20) {
+    for (const [from, to] of toAndFro) network.enter(instant(now), from, to, OCTETS, true)
+    network.advance(instant(now), () => {})
+    for (let later = now; later < now + 20; later++) network.advance(instant(later), () => {})
+  }
+  arrivalsOf(network)
+  const median = network.pings.quantile(0.5) ?? 0
+  t.ok(Math.abs(median - 3) < 0.1, `${median} ms: the way back is idle when the echo takes it`)
+  t.equal(network.next, Infinity)
+  t.match(network.data, { entered: 200, delivered: 200 })
 })
 
 t.test('several uplinks share one downlink, whose queue drops too', async t => {
@@ -171,6 +203,7 @@ t.test('the relay holds a datagram for the delay of the link, and counts anew wh
   const counts = await relay.counts()
   t.match(counts.data, { entered: 1, delivered: 1 })
   t.match(counts.wait, { median: 0 })
+  t.equal(counts.ping, undefined, 'nobody asked for probes')
   t.ok(counts.lateness)
   relay.shape({ ...SETTINGS, computers: [PERFECT, PERFECT] }, new SeededRandom(1))
   t.match(await relay.counts(), { data: { entered: 0, delivered: 0 }, wait: undefined, lateness: undefined })

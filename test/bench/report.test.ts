@@ -260,7 +260,8 @@ const TRIAL: DoneTrial = {
   ],
   counts: {
     data: { entered: 8_000, carried: 7_900, lost: 790, queueFull: 100, tooLarge: 0, delivered: 7_110 },
-    wait: { median: 2, p95: 8, p99: 9 },
+    wait: { median: 3, p95: 7, p99: 9 },
+    ping: { median: 2, p95: 8, p99: 9 },
     lateness: { median: 0.1, p95: 0.5, p99: 1 },
     overruns: 0,
   },
