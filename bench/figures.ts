@@ -1,6 +1,9 @@
 // Measurements -> the figures that people read. README.md beside this file says what each means.
-import { limitOf } from './limit.js'
+import { limitOf, OVERHEAD_BYTES, secondsAtLimit } from './limit.js'
+import { capacityOf } from './network-plan.js'
 import type { BenchOptions } from './options.js'
+import type { DataCounts } from './relay/emulated-network.js'
+import { settlingTimes } from './settling.js'
 import type { DoneTrial, Trial } from './trial.js'
 
 /** Where a system says nothing of what was asked, a figure is undefined. */
@@ -8,13 +11,18 @@ export interface Figures {
   readonly seconds: number
   /** Mbit/s of file. */
   readonly goodput: number
+  /** What the links carry at best, in Mbit/s of file: the mean where that changed in mid-transfer. */
+  readonly limit: number
   /** Time at the limit / time taken. */
   readonly efficiency: number
-  /** Data datagrams sent beyond the necessary 1/(1-loss), as a share of those. */
+  /** Octets of file that were sent beyond the necessary 1/(1-loss), as a share of those. */
   readonly beyond: number
   /** CPU seconds for each 10^9 octets of file. */
   readonly cpuPeers: number | undefined
   readonly cpuCollector: number | undefined
+  /** The same as a share of one core. */
+  readonly corePeers: number | undefined
+  readonly coreCollector: number | undefined
   /** What a probe beside the transfer waited in the queues of the links, to and fro, in milliseconds. */
   readonly queueMedian: number | undefined
   readonly queueP95: number | undefined
@@ -22,12 +30,14 @@ export interface Figures {
   readonly relayLateness: number | undefined
   /** Datagrams that the relay itself lost. */
   readonly relayLost: number | undefined
+  /** Seconds from each change of the links to the use of their new rate; undefined where that was not found. */
+  readonly settling: readonly (number | undefined)[]
 }
 
 export interface Row {
   /** Share, 0 to 1. */
   readonly loss: number
-  /** Mbit/s. */
+  /** Of the median, or of links that nothing happens to. */
   readonly limit: number
   readonly trials: readonly Trial[]
   /** Median of each figure over the trials that came to their end; undefined where none did. */
@@ -39,56 +49,66 @@ export function rowsOf(trials: readonly Trial[], options: BenchOptions): Row[] {
   return options.losses.map(loss => {
     const own = trials.filter(trial => trial.loss === loss)
     const done = own.filter(trial => trial.kind === 'done')
-    return {
-      loss,
-      limit: limitOf(options.rate, loss),
-      trials: own,
-      median: medianOf(done.map(trial => figuresOf(trial, options))),
-    }
+    const median = medianOf(done.map(trial => figuresOf(trial, options.size)))
+    return { loss, limit: median?.limit ?? limitOf(capacityOf(options), loss), trials: own, median }
   })
 }
 
-export function figuresOf(trial: DoneTrial, { size, rate }: Pick<BenchOptions, 'size' | 'rate'>): Figures {
-  const { seconds, cpu, counts } = trial
-  const goodput = (size * 8) / seconds / 1e6
-  const gigabytes = size / 1e9
+export function figuresOf(trial: DoneTrial, size: number): Figures {
+  const { seconds, cpu, counts, capacity, loss } = trial
+  const best = secondsAtLimit(size, capacity, loss)
+  const megabits = (size * 8) / 1e6
+  const over = (spent: number | undefined, what: number) => (spent === undefined ? undefined : spent / what)
   return {
     seconds,
-    goodput,
-    efficiency: goodput / limitOf(rate, trial.loss),
-    beyond: beyondNecessary(trial),
-    cpuPeers: cpu.peers === undefined ? undefined : cpu.peers / gigabytes,
-    cpuCollector: cpu.collector === undefined ? undefined : cpu.collector / gigabytes,
+    goodput: megabits / seconds,
+    limit: megabits / best,
+    efficiency: best / seconds,
+    beyond: beyondNecessary(counts.data, size),
+    cpuPeers: over(cpu.peers, size / 1e9),
+    cpuCollector: over(cpu.collector, size / 1e9),
+    corePeers: over(cpu.peers, seconds),
+    coreCollector: over(cpu.collector, seconds),
     queueMedian: counts.ping?.median,
     queueP95: counts.ping?.p95,
     relayLateness: counts.lateness?.p99,
     relayLost: counts.overruns,
+    settling: settlingTimes(
+      counts.flow,
+      capacity.slice(1).map(({ rate }) => rate),
+      loss,
+    ),
   }
 }
 
 /**
- * With the loss as it came, not as it was asked for, so that luck is no figure: each chunk of the file needs 1/(1-loss)
- * datagrams; those that a full queue dropped, or that came twice, were sent beyond that.
+ * With the loss as it came, not as it was asked for, so that luck is no figure: each octet of the file has to be sent 1/(1-loss)
+ * times; those that a full queue dropped, or that came twice, were sent beyond that.
  */
-function beyondNecessary({ chunks, counts: { data } }: Pick<DoneTrial, 'chunks' | 'counts'>): number {
-  const arriving = 1 - (data.carried === 0 ? 0 : data.lost / data.carried)
-  return (data.entered * arriving) / chunks - 1
+function beyondNecessary({ entered, carried, lost, octets }: DataCounts, size: number): number {
+  const arriving = 1 - (carried === 0 ? 0 : lost / carried)
+  return ((octets - entered * OVERHEAD_BYTES) * arriving) / size - 1
 }
 
 function medianOf(all: readonly Figures[]): Figures | undefined {
   if (all.length === 0) return undefined
-  const of = <Name extends keyof Figures>(name: Name) => median(all.map(figures => figures[name])) as Figures[Name]
+  type Single = Exclude<keyof Figures, 'settling'>
+  const of = <Name extends Single>(name: Name) => median(all.map(figures => figures[name])) as Figures[Name]
   return {
     seconds: of('seconds'),
     goodput: of('goodput'),
+    limit: of('limit'),
     efficiency: of('efficiency'),
     beyond: of('beyond'),
     cpuPeers: of('cpuPeers'),
     cpuCollector: of('cpuCollector'),
+    corePeers: of('corePeers'),
+    coreCollector: of('coreCollector'),
     queueMedian: of('queueMedian'),
     queueP95: of('queueP95'),
     relayLateness: of('relayLateness'),
     relayLost: of('relayLost'),
+    settling: (all[0]?.settling ?? []).map((_, at) => median(all.map(({ settling }) => settling[at]))),
   }
 }
 

@@ -7,6 +7,7 @@ import { exact } from '../src/commands/words.js'
 import { UsageError } from '../src/errors.js'
 import { checkRate, highestRate, measureCeiling } from './ceiling.js'
 import { figuresOf, rowsOf } from './figures.js'
+import { highestCapacity } from './network-plan.js'
 import { type BenchOptions, HELP, readOptions } from './options.js'
 import { RelayProcess } from './relay/relay-process.js'
 import { describeRun } from './report/description.js'
@@ -37,7 +38,7 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<ExitCode
     const ceiling = await measureCeiling(relay, options.smoke ? FLOOD_TIME_SMOKE : FLOOD_TIME)
     const words = `the relay carries ${exact(Math.round(ceiling))} datagrams/s on this computer`
     output.say(`${words}: good for rates up to ${exact(Math.floor(highestRate(ceiling)))} Mbit/s`)
-    checkRate(options.rate, ceiling)
+    checkRate(highestCapacity(options), ceiling)
     const description = describeRun(options, ceiling)
     output.say(description.settings)
     file = await BenchFile.make(options.size, options.seed)
@@ -45,7 +46,7 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<ExitCode
     const trials = await runTrials(options, { relay, file, signal })
     if (signal.aborted) return EXIT.INTERRUPTED
     const rows = rowsOf(trials, options)
-    process.stdout.write(`${[...benchTable(rows), '', ...remarks(rows)].join('\n')}\n`)
+    process.stdout.write(`${[...benchTable(rows, options.rtt), '', ...remarks(rows)].join('\n')}\n`)
     for (const path of await writeReport({ options, description, rows })) output.say(`wrote ${path}`)
     return trials.every(trial => trial.kind === 'done') ? EXIT.FINE : EXIT.INTERNAL
   } finally {
@@ -85,7 +86,7 @@ async function traceFile(options: BenchOptions, { loss, run }: TrialPlan): Promi
 
 function wordsOf(trial: Trial, options: BenchOptions): string {
   if (trial.kind === 'failed') return output.paint('red', `failed: ${trial.why}`)
-  const { seconds, goodput, efficiency } = figuresOf(trial, options)
+  const { seconds, goodput, efficiency } = figuresOf(trial, options.size)
   return `${seconds.toFixed(2)} s, ${goodput.toFixed(1)} Mbit/s, E ${efficiency.toFixed(3)}`
 }
 

@@ -1,7 +1,6 @@
 // argv -> checked options. Each refusal is one line that says what is wrong and what to write.
 import { parseArgs } from 'node:util'
 import { UsageError } from '../src/errors.js'
-import { MTU } from './limit.js'
 
 export const HELP = `
 Usage
@@ -12,12 +11,15 @@ the bench emulates, once for each loss; prints a table, and writes a report with
 
   --size MB       size of the file; 100
   --rate MBIT     rate of the collector's downlink; each of N peers has an uplink of MBIT / N; 100
+  --up LIST       uplinks of the peers instead, one rate in Mbit/s each, separated by commas, as in 50,10,2
+  --steps LIST    other rates in mid-transfer, as in 3:20,6:100 for 20 Mbit/s after 3 s and 100 after 6 s
   --rtt MS        round trip between any two processes; 40
   --loss LIST     percent lost after the uplink, in both directions, separated by commas; 0,1,5,10,20
   --burst RUN     mean number of datagrams lost in a row; 1 = each by itself
-  --queue KB      what waits for a link at most; one delay-bandwidth product of a peer's uplink
+  --queue KB      what waits for a link at most; one delay-bandwidth product of each link
   --jitter MS     further delay of each datagram, up to this much, which reorders; 0
   --peers N       peers that hold the file; 1
+  --kill PERCENT  ends the first peer without a goodbye when so much of the file is verified
   --runs N        times that each loss is measured; the table shows medians; 1
   --seed N        of the file and of all chance; 1
   --trace         keeps a trace of each transfer beside the report, and draws it there
@@ -32,16 +34,22 @@ export interface BenchOptions {
   readonly size: number
   /** Mbit/s. */
   readonly rate: number
+  /** Mbit/s, one a peer; undefined = equal shares of the rate. */
+  readonly up: readonly number[] | undefined
+  /** In the order of time. */
+  readonly steps: readonly RateStep[]
   /** Milliseconds. */
   readonly rtt: number
   /** Shares, 0 to 1. */
   readonly losses: readonly number[]
   readonly burst: number
-  /** Octets. */
-  readonly queue: number
+  /** Octets; undefined = one delay-bandwidth product of each link. */
+  readonly queue: number | undefined
   /** Milliseconds. */
   readonly jitter: number
   readonly peers: number
+  /** Share of the file, 0 to 1, at which the first peer ends. */
+  readonly kill: number | undefined
   readonly runs: number
   readonly seed: number
   readonly json: string | undefined
@@ -50,13 +58,22 @@ export interface BenchOptions {
   readonly smoke: boolean
 }
 
-interface NumberFlag {
-  readonly normal: number
-  readonly smoke: number
+/** So many seconds after the collector's start the links have this rate in Mbit/s. */
+export interface RateStep {
+  readonly seconds: number
+  readonly rate: number
+}
+
+interface Range {
   readonly least: number
   readonly most: number
   readonly unit: string
   readonly isWhole: boolean
+}
+
+interface NumberFlag extends Range {
+  readonly normal: number
+  readonly smoke: number
 }
 
 const NUMBERS = {
@@ -69,22 +86,26 @@ const NUMBERS = {
   runs: { normal: 1, smoke: 1, least: 1, most: 100, unit: '', isWhole: true },
   seed: { normal: 1, smoke: 1, least: 0, most: 2 ** 32 - 1, unit: '', isWhole: true },
 } as const satisfies Record<string, NumberFlag>
-const QUEUE: Omit<NumberFlag, 'normal' | 'smoke'> = { least: 3, most: 1_000_000, unit: ' kB', isWhole: false }
+const QUEUE: Range = { least: 3, most: 1_000_000, unit: ' kB', isWhole: false }
+const UP: Range = { least: 0.1, most: 10_000, unit: ' Mbit/s', isWhole: false }
+const KILL: Range = { least: 1, most: 99, unit: ' %', isWhole: false }
 const LOSS = { normal: '0,1,5,10,20', smoke: '0,5', most: 50, count: 12 } as const
-/** A queue that holds less than this many packets lets no burst of two pass. */
-const QUEUE_PACKETS_MIN = 10
+const STEPS_MAX = 20
 
 const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
 const FLAGS = {
   size: TEXT,
   rate: TEXT,
+  up: TEXT,
+  steps: TEXT,
   rtt: TEXT,
   loss: TEXT,
   burst: TEXT,
   queue: TEXT,
   jitter: TEXT,
   peers: TEXT,
+  kill: TEXT,
   runs: TEXT,
   seed: TEXT,
   trace: FLAG,
@@ -104,16 +125,25 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     const text = values[name]
     return text === undefined ? flag[isSmoke ? 'smoke' : 'normal'] : numberOf(name, text, flag)
   }
-  const [rate, rtt, peers] = [number('rate'), number('rtt'), number('peers')]
+  const up = values.up === undefined ? undefined : uplinksOf(values.up)
+  if (up !== undefined && values.peers !== undefined && Number(values.peers) !== up.length) {
+    throw new UsageError(`--up names ${up.length} peers and --peers ${values.peers}: leave --peers away`)
+  }
+  const peers = up?.length ?? number('peers')
+  const kill = values.kill === undefined ? undefined : numberOf('kill', values.kill, KILL) / 100
+  if (kill !== undefined && peers === 1) throw new UsageError('--kill needs a second peer: add --peers 2')
   return {
     size: Math.round(number('size') * 1e6),
-    rate,
-    rtt,
+    rate: number('rate'),
+    up,
+    steps: values.steps === undefined ? [] : stepsOf(values.steps),
+    rtt: number('rtt'),
     losses: lossesOf(values.loss ?? LOSS[isSmoke ? 'smoke' : 'normal']),
     burst: number('burst'),
-    queue: values.queue === undefined ? product(rate / peers, rtt) : numberOf('queue', values.queue, QUEUE) * 1e3,
+    queue: values.queue === undefined ? undefined : numberOf('queue', values.queue, QUEUE) * 1e3,
     jitter: number('jitter'),
     peers,
+    kill,
     runs: number('runs'),
     seed: number('seed'),
     json: pathOf('json', values.json),
@@ -132,11 +162,7 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function numberOf(
-  name: string,
-  text: string,
-  { least, most, unit, isWhole }: Omit<NumberFlag, 'normal' | 'smoke'>,
-): number {
+function numberOf(name: string, text: string, { least, most, unit, isWhole }: Range): number {
   const value = Number(text)
   const isNumber = (isWhole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(text)
   if (isNumber && value >= least && value <= most) return value
@@ -155,9 +181,24 @@ function lossesOf(text: string): number[] {
   return [...new Set(parts.map(part => Number(part) / 100))]
 }
 
-/** Octets on their way through a full link in one round trip. */
-function product(rate: number, rtt: number): number {
-  return Math.max(QUEUE_PACKETS_MIN * MTU, Math.round((rate * 1e6 * rtt) / 1e3 / 8))
+function uplinksOf(text: string): number[] {
+  const parts = text.split(',')
+  if (parts.length > NUMBERS.peers.most) throw new UsageError(`--up names at most ${NUMBERS.peers.most} peers`)
+  return parts.map(part => numberOf('up', part.trim(), UP))
+}
+
+function stepsOf(text: string): RateStep[] {
+  const parts = text.split(',').map(part => part.trim())
+  if (parts.length > STEPS_MAX) throw new UsageError(`--steps takes at most ${STEPS_MAX} steps, not ${parts.length}`)
+  let before = 0
+  return parts.map(part => {
+    const [, seconds = '', rate = ''] = /^([\d.]+):([\d.]+)$/.exec(part) ?? []
+    if (!(Number(seconds) > before)) {
+      throw new UsageError(`--steps takes SECONDS:MBIT in the order of time, as in 3:20,6:100, not "${part}"`)
+    }
+    before = Number(seconds)
+    return { seconds: before, rate: numberOf('steps', rate, NUMBERS.rate) }
+  })
 }
 
 function pathOf(name: string, text: string | undefined): string | undefined {

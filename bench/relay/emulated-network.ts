@@ -7,6 +7,7 @@ import { EVENT, EventHeap } from '../../src/sim/event-heap.js'
 import { IP_UDP_BYTES, Link } from '../../src/sim/link.js'
 import type { SeededRandom } from '../../src/sim/random.js'
 import { type Instant, instant, type Milliseconds } from '../../src/units.js'
+import { Flow } from './flow.js'
 import { Histogram } from './histogram.js'
 
 export interface NetworkSettings {
@@ -48,6 +49,8 @@ export interface DataCounts {
   queueFull: number
   tooLarge: number
   delivered: number
+  /** Of the IP packets that entered. */
+  octets: number
 }
 
 interface Computer {
@@ -72,11 +75,12 @@ const PROBE_IDLE = 100
 const PROBE_OCTETS = 56
 
 export class EmulatedNetwork {
-  readonly data: DataCounts = { entered: 0, carried: 0, lost: 0, queueFull: 0, tooLarge: 0, delivered: 0 }
+  readonly data: DataCounts = { entered: 0, carried: 0, lost: 0, queueFull: 0, tooLarge: 0, delivered: 0, octets: 0 }
   /** What data datagrams waited in queues on their way. */
   readonly waits = new Histogram()
   /** What probes waited in queues, to and fro. */
   readonly pings = new Histogram()
+  readonly flow = new Flow()
   readonly #computers: readonly Computer[]
   readonly #probes: readonly Probe[]
   readonly #events = new EventHeap()
@@ -101,6 +105,15 @@ export class EmulatedNetwork {
     }))
   }
 
+  /** Gives the links other rates and queues; what waits in them keeps the time it was given. */
+  change(now: Instant, computers: readonly ComputerSettings[]): void {
+    this.flow.change(now)
+    for (const [at, { up, upQueue, down, downQueue }] of computers.entries()) {
+      this.#computers[at]?.up.change({ rate: up, queue: upQueue })
+      this.#computers[at]?.down.change({ rate: down, queue: downQueue })
+    }
+  }
+
   /** When `advance` has something to do; Infinity while nothing is under way. */
   get next(): number {
     return this.#events.next
@@ -117,6 +130,8 @@ export class EmulatedNetwork {
   enter(now: Instant, from: number, to: number, octets: number, isData: boolean): number {
     if (!isData) return this.#carry(now, from, to, octets, KIND.OTHER, 0)
     this.data.entered++
+    this.data.octets += octets + IP_UDP_BYTES
+    this.flow.enter(now, octets + IP_UDP_BYTES)
     this.#dataAt = now
     if (!this.#isProbing && this.#probes.length > 0) {
       this.#isProbing = true
@@ -184,6 +199,7 @@ export class EmulatedNetwork {
         return
       case KIND.DATA:
         this.data.delivered++
+        this.flow.deliver(instant(due), this.#octets[slot]! + IP_UDP_BYTES)
         this.waits.add(waited)
     }
     deliver(slot, from, to, due)

@@ -23,6 +23,10 @@ async function answer(request: RelayRequest): Promise<RelayReply> {
       assert(relay !== undefined, 'a relay is opened before it is shaped')
       relay.shape(request.settings, new SeededRandom(request.luck.seed, request.luck.label))
       return { kind: 'shaped' }
+    case 'change':
+      assert(relay !== undefined, 'a relay is opened before it is changed')
+      relay.change(request.computers)
+      return { kind: 'changed' }
     case 'count':
       assert(relay !== undefined, 'a relay is opened before it counts')
       return { kind: 'counted', counts: await relay.counts() }

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { NetworkSettings } from './emulated-network.js'
+import type { ComputerSettings, NetworkSettings } from './emulated-network.js'
 import type { Luck, RelayCounts, RelayReply, RelayRequest } from './messages.js'
 
 /** Milliseconds; an answer takes one or two. */
@@ -11,6 +11,8 @@ const MAIN = fileURLToPath(new URL('./main.js', import.meta.url))
 
 export class RelayProcess {
   readonly #child: ChildProcess
+  /** The last question and its answer. */
+  #busy: Promise<unknown> = Promise.resolve()
 
   constructor() {
     // Not the JSON of the default: it has no Infinity.
@@ -26,6 +28,10 @@ export class RelayProcess {
     await this.#ask({ kind: 'shape', settings, luck }, 'shaped')
   }
 
+  async change(computers: readonly ComputerSettings[]): Promise<void> {
+    await this.#ask({ kind: 'change', computers }, 'changed')
+  }
+
   async counts(): Promise<RelayCounts> {
     return (await this.#ask({ kind: 'count' }, 'counted')).counts
   }
@@ -35,7 +41,16 @@ export class RelayProcess {
   }
 
   /** One question at a time: the next message is its answer. */
-  async #ask<Kind extends RelayReply['kind']>(
+  #ask<Kind extends RelayReply['kind']>(
+    request: RelayRequest,
+    kind: Kind,
+  ): Promise<Extract<RelayReply, { kind: Kind }>> {
+    const answer = this.#busy.then(() => this.#askNow(request, kind))
+    this.#busy = answer.catch(() => {})
+    return answer
+  }
+
+  async #askNow<Kind extends RelayReply['kind']>(
     request: RelayRequest,
     kind: Kind,
   ): Promise<Extract<RelayReply, { kind: Kind }>> {

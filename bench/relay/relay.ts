@@ -9,7 +9,7 @@ import { now } from '../../src/shell/clock.js'
 import { SeededRandom } from '../../src/sim/random.js'
 import { ms, NEVER } from '../../src/units.js'
 import { TAG, TAG_AT } from '../../src/wire/layout.js'
-import { EmulatedNetwork, type NetworkSettings, REFUSED } from './emulated-network.js'
+import { type ComputerSettings, EmulatedNetwork, type NetworkSettings, REFUSED } from './emulated-network.js'
 import { Histogram } from './histogram.js'
 import type { Quantiles, RelayCounts } from './messages.js'
 import { overruns } from './overruns.js'
@@ -68,10 +68,15 @@ export class Relay {
     this.#lateness = new Histogram()
   }
 
+  change(computers: readonly ComputerSettings[]): void {
+    this.#network.change(now(), computers)
+  }
+
   async counts(): Promise<RelayCounts> {
-    const { data, waits, pings } = this.#network
+    const { data, flow, waits, pings } = this.#network
     return {
       data: { ...data },
+      flow: flow.counts,
       wait: quantiles(waits),
       ping: quantiles(pings),
       lateness: quantiles(this.#lateness),

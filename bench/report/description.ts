@@ -1,5 +1,6 @@
 // What was measured, where, and how to do it again.
 import { availableParallelism, cpus, loadavg, platform, release } from 'node:os'
+import { queueOf } from '../network-plan.js'
 import type { BenchOptions } from '../options.js'
 import { percent } from './table.js'
 
@@ -32,27 +33,52 @@ export function describeRun(options: BenchOptions, ceiling: number): RunDescript
 }
 
 function settingsOf(options: BenchOptions): string {
-  const { size, rate, rtt, burst, queue, jitter, peers, runs } = options
-  const uplinks = peers === 1 ? '1 peer' : `${peers} peers of ${round(rate / peers)} Mbit/s each`
+  const { size, rate, rtt, burst, jitter, runs, steps, kill } = options
   return [
     `${round(size / 1e6)} MB`,
     `${round(rate)} Mbit/s`,
+    ...steps.map(step => `${round(step.rate)} after ${round(step.seconds)} s`),
     `RTT ${round(rtt)} ms`,
-    `queue ${round(queue / 1e3)} kB`,
+    queuesOf(options),
     ...(burst > 1 ? [`bursts of ${round(burst)}`] : []),
     ...(jitter > 0 ? [`jitter ${round(jitter)} ms`] : []),
-    uplinks,
+    peersOf(options),
+    ...(kill === undefined ? [] : [`one killed at ${percent(kill)}`]),
     runs === 1 ? '1 run' : `median of ${runs} runs`,
   ].join(', ')
 }
 
+function queuesOf(options: BenchOptions): string {
+  const { queue, rate, up, peers } = options
+  if (queue === undefined && up !== undefined) return 'queues of a delay-bandwidth product'
+  return `queue ${round(queueOf(options, rate / peers) / 1e3)} kB`
+}
+
+function peersOf({ peers, rate, up }: BenchOptions): string {
+  if (up !== undefined) return `peers of ${up.join(', ')} Mbit/s`
+  return peers === 1 ? '1 peer' : `${peers} peers of ${round(rate / peers)} Mbit/s each`
+}
+
 /** Every setting by name: a default that changes some day changes no old report. */
 function commandOf(options: BenchOptions): string {
-  const { size, rate, rtt, losses, burst, queue, jitter, peers, runs, seed } = options
-  const flags = { size: size / 1e6, rate, rtt, burst, queue: queue / 1e3, jitter, peers, runs, seed }
-  const numbers = Object.entries(flags).map(([name, value]) => `--${name} ${round(value)}`)
-  const loss = losses.map(share => percent(share).replace(' %', '')).join(',')
-  return `npm run bench -- --loss ${loss} ${numbers.join(' ')}${options.trace ? ' --trace' : ''}`
+  const { size, rate, up, steps, rtt, losses, burst, queue, jitter, peers, kill, runs, seed, trace } = options
+  const flags = {
+    loss: losses.map(share => round(share * 100)).join(','),
+    size: round(size / 1e6),
+    rate: round(rate),
+    up: up?.join(','),
+    steps: steps.length === 0 ? undefined : steps.map(step => `${step.seconds}:${step.rate}`).join(','),
+    rtt: round(rtt),
+    burst: round(burst),
+    queue: queue === undefined ? undefined : round(queue / 1e3),
+    jitter: round(jitter),
+    peers,
+    kill: kill === undefined ? undefined : round(kill * 100),
+    runs,
+    seed,
+  }
+  const words = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]))
+  return `npm run bench -- ${[...words, ...(trace ? ['--trace'] : [])].join(' ')}`
 }
 
 function round(value: number): number {

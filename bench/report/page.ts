@@ -1,6 +1,8 @@
 // The report: one HTML file that needs nothing else, in light and dark.
 import { exact } from '../../src/commands/words.js'
 import type { Row } from '../figures.js'
+import { limitOf } from '../limit.js'
+import type { BenchOptions } from '../options.js'
 import type { PathHistory } from '../trace/read-trace.js'
 import { traceChart } from '../trace/trace-chart.js'
 import { type BarChart, barChart } from './bar-chart.js'
@@ -38,12 +40,14 @@ export interface TraceOfTrial {
 }
 
 export interface PageParts {
+  readonly options: BenchOptions
+
   readonly rows: readonly Row[]
   readonly description: RunDescription
   readonly traces: readonly TraceOfTrial[]
 }
 
-export function page({ rows, description, traces }: PageParts): string {
+export function page({ options, rows, description, traces }: PageParts): string {
   const { settings, computer, command, date, ceiling } = description
   return `<!doctype html>
 <html lang="en">
@@ -54,7 +58,7 @@ export function page({ rows, description, traces }: PageParts): string {
 <h1>peer-udp: throughput under loss</h1>
 <p>${escaped(settings)}<br><span class="muted">${date}. ${escaped(computer)}.
 The relay carries ${exact(Math.round(ceiling))} datagrams/s there.</span></p>
-${htmlTable(rows)}
+${htmlTable(rows, options.rtt)}
 ${remarks(rows).map(paragraph).join('\n')}
 ${[goodputChart(rows, description), ...moreCharts(rows)].join('\n')}
 <h2>Over time</h2>
@@ -122,10 +126,11 @@ function moreCharts(rows: readonly Row[]): string[] {
 
 /** One for each loss: its first run that came to its end. */
 function rateCharts(rows: readonly Row[]): string[] {
-  return rows.flatMap(({ loss, limit, trials }) => {
+  return rows.flatMap(({ loss, trials }) => {
     const trial = trials.find(one => one.kind === 'done')
     if (trial === undefined) return []
-    return rateChart({ title: `${percent(loss)} loss`, progress: trial.progress, limit })
+    const limits = trial.capacity.map(({ seconds, rate }) => ({ seconds, rate: limitOf(rate, loss) }))
+    return rateChart({ title: `${percent(loss)} loss`, progress: trial.progress, limits })
   })
 }
 
@@ -137,10 +142,10 @@ function traceSection(traces: readonly TraceOfTrial[]): string {
   return charts.length === 0 ? '' : `<h2>Inside: what the collectors traced</h2>\n${charts.join('\n')}`
 }
 
-function htmlTable(rows: readonly Row[]): string {
+function htmlTable(rows: readonly Row[], rtt: number): string {
   const line = (tag: 'th' | 'td', cells: readonly string[]) =>
     `<tr>${cells.map(cell => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`
-  const lines = [line('th', tableTitles()), ...rows.map(row => line('td', cellsOf(row)))]
+  const lines = [line('th', tableTitles()), ...rows.map(row => line('td', cellsOf(row, rtt)))]
   return `<div class="wide"><table>\n${lines.join('\n')}\n</table></div>`
 }
 

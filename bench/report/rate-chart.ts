@@ -1,24 +1,30 @@
+import type { Capacity } from '../limit.js'
 import type { ProgressPoint } from '../swarm/swarm.js'
 import { lineChart } from './line-chart.js'
 
 export interface RateChart {
   readonly title: string
   readonly progress: readonly ProgressPoint[]
-  /** Mbit/s. */
-  readonly limit: number
+  /** Mbit/s, from when on. */
+  readonly limits: readonly Capacity[]
 }
 
 /** Goodput over time in Mbit/s, between two lines of progress each, under the limit. */
-export function rateChart({ title, progress, limit }: RateChart): string {
+export function rateChart({ title, progress, limits }: RateChart): string {
   const points = ratesOf(progress).map(({ seconds, rate }) => [seconds, rate] as const)
   const end = progress.at(-1)?.seconds ?? 0
+  const limit = limits.map(({ seconds, rate }, at) => ({
+    from: seconds,
+    to: limits[at + 1]?.seconds ?? end,
+    value: rate,
+  }))
   return lineChart({
     title,
     panels: [
       {
         unit: 'Mbit/s',
         curves: [{ name: 'goodput', tone: 'blue', points }],
-        limit: [{ from: 0, to: end, value: limit }],
+        limit,
       },
     ],
   })

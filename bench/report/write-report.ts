@@ -29,7 +29,7 @@ export async function writeReport(report: Report): Promise<string[]> {
   const { options, description, rows } = report
   const folder = reportFolder(options)
   const files = [
-    [join(folder, 'report.html'), page({ rows, description, traces: await tracesOf(rows, folder) })],
+    [join(folder, 'report.html'), page({ options, rows, description, traces: await tracesOf(rows, folder) })],
     [join(folder, 'goodput.svg'), standalone(goodputChart(rows, description))],
     ...(options.json === undefined ? [] : [[resolve(options.json), `${jsonOf(report)}\n`] as const]),
   ] as const
@@ -58,7 +58,9 @@ function jsonOf({ options, description, rows }: Report): string {
     loss,
     limit,
     median: median ?? null,
-    trials: trials.map(trial => (trial.kind === 'done' ? { ...trial, figures: figuresOf(trial, options) } : trial)),
+    trials: trials.map(trial =>
+      trial.kind === 'done' ? { ...trial, figures: figuresOf(trial, options.size) } : trial,
+    ),
   }))
   return JSON.stringify({ v: VERSION, ...description, options: settings, rows: trials }, undefined, 2)
 }

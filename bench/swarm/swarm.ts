@@ -20,10 +20,6 @@ export interface ProgressPoint {
 export interface Collected {
   /** From the first datagram of the collector to the renamed file, as it says itself. */
   readonly seconds: number
-  /** Chunks of which the file was made. */
-  readonly chunks: number
-  /** Chunks that came again. */
-  readonly duplicates: number
   /** CPU seconds from the start of the transfer to the renamed file; undefined without /proc. */
   readonly cpu: { readonly peers: number | undefined; readonly collector: number | undefined }
   readonly progress: readonly ProgressPoint[]
@@ -32,6 +28,8 @@ export interface Collected {
 export interface CollectOptions {
   /** The file that the collector traces to. */
   readonly trace: string | undefined
+  /** The collector sends its first datagram. */
+  onStart(): void
   onProgress(octets: number): void
 }
 
@@ -44,6 +42,8 @@ export class Swarm {
   readonly #collectorPort: number
   readonly #processes: SwarmProcess[] = []
   readonly #peers: SwarmProcess[] = []
+  /** CPU seconds of those that were ended. */
+  readonly #spent = new Map<SwarmProcess, number | undefined>()
   #isKilled = false
 
   /** Takes the places in the relay: the manager's, one for each peer, the collector's. Nothing runs yet. */
@@ -72,12 +72,15 @@ export class Swarm {
   }
 
   /** Runs a collector until it has the file. @throws Error with what went wrong */
-  async collect({ trace, onProgress }: CollectOptions): Promise<Collected> {
+  async collect({ trace, onStart, onProgress }: CollectOptions): Promise<Collected> {
     const { lacking, rebuilt } = this.#file
     const progress: ProgressPoint[] = []
     let start = performance.now()
     const onLine = ({ t, verifiedBytes }: Line) => {
-      if (t === 'started') start = performance.now()
+      if (t === 'started') {
+        start = performance.now()
+        onStart()
+      }
       if (t !== 'progress') return
       const octets = Number(verifiedBytes)
       progress.push({ seconds: (performance.now() - start) / 1_000, octets })
@@ -102,6 +105,14 @@ export class Swarm {
     } finally {
       hasFile.close()
     }
+  }
+
+  /** Ends the first peer without a goodbye. */
+  async killFirstPeer(): Promise<void> {
+    const [peer] = this.#peers
+    if (peer === undefined) return
+    this.#spent.set(peer, await cpuTime(peer.pid))
+    peer.signal('SIGKILL')
   }
 
   /** Lets all leave politely, then ends those that have not. */
@@ -143,21 +154,16 @@ export class Swarm {
   }
 
   async #cpuTimes(collector: SwarmProcess) {
-    const [own, ...peers] = await Promise.all([collector, ...this.#peers].map(({ pid }) => cpuTime(pid)))
+    const spent = (one: SwarmProcess) => (this.#spent.has(one) ? this.#spent.get(one) : cpuTime(one.pid))
+    const [own, ...peers] = await Promise.all([collector, ...this.#peers].map(spent))
     return { collector: own, peers: peers.reduce((sum, one) => plus(sum, one), 0) }
   }
 
-  #checked(result: Line): Pick<Collected, 'seconds' | 'chunks' | 'duplicates'> {
+  #checked(result: Line): Pick<Collected, 'seconds'> {
     const { ok, sha256, seconds, error } = result
     if (ok !== true) throw new Error(String((error as { detail?: string } | null)?.detail ?? 'the collector failed'))
     if (sha256 !== this.#file.sha256) throw new Error('the rebuilt file is not the shared one')
-    const fragments = result.fragments as readonly { duplicates: number; sources: readonly { chunks: number }[] }[]
-    const chunks = fragments.flatMap(({ sources }) => sources.map(source => source.chunks))
-    return {
-      seconds: Number(seconds),
-      chunks: total(chunks),
-      duplicates: total(fragments.map(({ duplicates }) => duplicates)),
-    }
+    return { seconds: Number(seconds) }
   }
 }
 
@@ -167,8 +173,4 @@ function plus(a: number | undefined, b: number | undefined): number | undefined 
 
 function minus(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? undefined : a - b
-}
-
-function total(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0)
 }

@@ -2,15 +2,17 @@
 import t from 'tap'
 import { checkRate, highestRate } from '../../bench/ceiling.js'
 import { figuresOf, median, rowsOf } from '../../bench/figures.js'
-import { limitOf, PAYLOAD_BYTES } from '../../bench/limit.js'
-import { planNetwork } from '../../bench/network-plan.js'
+import { limitOf, PAYLOAD_BYTES, secondsAtLimit } from '../../bench/limit.js'
+import { capacityOf, highestCapacity, planNetwork, queueOf } from '../../bench/network-plan.js'
 import { type BenchOptions, readOptions } from '../../bench/options.js'
+import { FLOW_BIN } from '../../bench/relay/flow.js'
 import { barChart } from '../../bench/report/bar-chart.js'
 import { describeRun } from '../../bench/report/description.js'
 import { page } from '../../bench/report/page.js'
 import { rateChart, ratesOf } from '../../bench/report/rate-chart.js'
 import { escaped, standalone, ticks } from '../../bench/report/svg.js'
-import { benchTable, remarks } from '../../bench/report/table.js'
+import { benchTable, cellsOf, remarks } from '../../bench/report/table.js'
+import { settlingTimes } from '../../bench/settling.js'
 import { cpuTimeIn } from '../../bench/swarm/cpu-time.js'
 import { readTrace } from '../../bench/trace/read-trace.js'
 import { lossOf, traceChart } from '../../bench/trace/trace-chart.js'
@@ -24,7 +26,10 @@ t.test('without flags the bench measures what its documentation says', async t =
     rtt: 40,
     losses: [0, 0.01, 0.05, 0.1, 0.2],
     burst: 1,
-    queue: 500_000,
+    queue: undefined,
+    up: undefined,
+    steps: [],
+    kill: undefined,
     jitter: 0,
     peers: 1,
     runs: 1,
@@ -49,8 +54,16 @@ t.test('each flag is read in its unit', async t => {
     json: 'a.json',
     out: 'b',
   })
-  t.equal(optionsOf(['--rate', '30', '--peers', '3', '--rtt', '80']).queue, 100_000, "a peer's own product")
-  t.equal(optionsOf(['--rtt', '0']).queue, 15_000, 'no queue is so short that it lets no burst pass')
+  t.match(optionsOf('--up 50,10,2 --kill 50 --steps 3:20,6.5:100'.split(' ')), {
+    rate: 100,
+    up: [50, 10, 2],
+    peers: 3,
+    kill: 0.5,
+    steps: [
+      { seconds: 3, rate: 20 },
+      { seconds: 6.5, rate: 100 },
+    ],
+  })
 })
 
 t.test('a flag that makes no sense is refused in one line that says what to write', async t => {
@@ -65,6 +78,13 @@ t.test('a flag that makes no sense is refused in one line that says what to writ
     ['--loss', '0,1,2,3,4,5,6,7,8,9,10,11,12'],
     ['--peers', '1.5'],
     ['--queue', '2'],
+    ['--up', '50,much'],
+    ['--up', '50', '--peers', '2'],
+    ['--kill', '50'],
+    ['--kill', '100', '--peers', '2'],
+    ['--steps', '3'],
+    ['--steps', '3:20,2:100'],
+    ['--steps', '3:0'],
     ['--json', ''],
     ['--nonsense'],
     ['--runs'],
@@ -89,7 +109,7 @@ t.test('the limit is what datagrams of 1444 octets in packets of 1500 carry afte
 })
 
 t.test('uplinks of all peers together have the rate of the collector', async t => {
-  const { computers, delay, loss, mtu } = planNetwork(optionsOf(['--peers', '4', '--queue', '50']), 0.05)
+  const { computers, delay, loss, mtu, probes } = planNetwork(optionsOf(['--peers', '4', '--queue', '50']), 0.05)
   t.strictSame(
     computers.map(({ up, down }) => [up, down]),
     [
@@ -103,21 +123,102 @@ t.test('uplinks of all peers together have the rate of the collector', async t =
   )
   t.ok(computers.every(({ upQueue, downQueue }) => upQueue === 50_000 && downQueue === 50_000))
   t.match({ delay, loss, mtu }, { delay: 20, loss: 0.05, mtu: 1_500 })
+  t.strictSame(
+    probes.map(({ from, to }) => [from, to]),
+    [1, 2, 3, 4].map(peer => [peer, 5]),
+  )
+})
+
+t.test('a queue holds a product of its own link, at least a burst, and stays when the rate changes', async t => {
+  const options = optionsOf(['--up', '30,5', '--rtt', '80'])
+  for (const moment of [{}, { rate: 20 }]) {
+    const { computers } = planNetwork(options, 0, moment)
+    t.strictSame(
+      computers.map(({ upQueue, downQueue }) => [upQueue, downQueue]),
+      [
+        [1_000_000, 1_000_000],
+        [300_000, 1_000_000],
+        [50_000, 1_000_000],
+        [1_000_000, 1_000_000],
+      ],
+    )
+  }
+  t.strictSame(
+    planNetwork(options, 0, { rate: 20 }).computers.map(({ up, down }) => [up, down]),
+    [
+      [20, 20],
+      [30, 20],
+      [5, 20],
+      [20, 20],
+    ],
+  )
+  t.equal(queueOf(optionsOf(['--rtt', '0']), 100), 15_000)
 })
 
 t.test('figures follow from one transfer', async t => {
-  const figures = figuresOf(TRIAL, { size: 10e6, rate: 100 })
+  const figures = figuresOf(TRIAL, 10e6)
   t.equal(figures.goodput, 80)
   t.equal(figures.efficiency.toFixed(4), (80 / limitOf(100, 0.1)).toFixed(4))
-  // 7000 chunks; of 7900 that the uplink carried 790 were lost, as a tenth is; 100 more found the queue full.
-  t.equal(figures.beyond.toFixed(6), ((8_000 * 0.9) / 7_000 - 1).toFixed(6))
-  t.match(figures, { cpuPeers: 20, cpuCollector: 40, queueMedian: 2, queueP95: 8, relayLateness: 1, relayLost: 0 })
+  // Of 7900 that the uplink carried 790 were lost, as a tenth is; 100 more found the queue full.
+  t.equal(figures.beyond.toFixed(6), ((8_000 * 1_444 * 0.9) / 10e6 - 1).toFixed(6))
+  t.match(figures, { cpuPeers: 20, cpuCollector: 40, corePeers: 0.2, coreCollector: 0.4 })
+  t.match(figures, { queueMedian: 2, queueP95: 8, relayLateness: 1, relayLost: 0 })
 })
 
 t.test('nothing is beyond the necessary where only chance took datagrams', async t => {
   const data = { entered: 10_000, carried: 10_000, lost: 3_000, queueFull: 0, tooLarge: 0, delivered: 7_000 }
-  const { beyond } = figuresOf({ ...TRIAL, counts: { ...TRIAL.counts, data } }, { size: 10e6, rate: 100 })
+  const counts = { ...TRIAL.counts, data: { ...data, octets: data.entered * 1_500 } }
+  const { beyond } = figuresOf({ ...TRIAL, counts }, 7_000 * 1_444)
   t.equal(Math.abs(beyond) < 1e-12, true)
+})
+
+t.test('the limit follows what the links could carry when', async t => {
+  const megabits = (count: number) => (count * 1e6) / 8
+  t.equal(secondsAtLimit(megabits(limitOf(100, 0.1)), [{ seconds: 0, rate: 100 }], 0.1), 1)
+  // 2 s at 100, 3 s at 20, the rest at 100.
+  const capacity = [100, 20, 100].map((rate, at) => ({ seconds: [0, 2, 5][at] ?? 0, rate }))
+  t.ok(Math.abs(secondsAtLimit(megabits(limitOf(360, 0)), capacity, 0) - 6) < 1e-9)
+  const { limit, efficiency } = figuresOf({ ...TRIAL, loss: 0, capacity, seconds: 8 }, megabits(limitOf(360, 0)))
+  t.equal(limit.toFixed(3), limitOf(60, 0).toFixed(3))
+  t.equal(efficiency.toFixed(3), '0.750')
+})
+
+t.test('what the collector can get is the least of its downlink and all uplinks, at each moment', async t => {
+  const three = optionsOf(['--up', '50,10,2'])
+  t.equal(capacityOf(three), 62)
+  t.equal(capacityOf(three, { peers: 2 }), 12, 'the first is the one that goes')
+  t.equal(capacityOf(three, { rate: 30 }), 30)
+  t.equal(capacityOf(optionsOf(['--peers', '4']), { rate: 40, peers: 3 }), 30, 'equal shares of the new rate')
+  t.equal(highestCapacity(optionsOf(['--steps', '1:300,2:50'])), 300)
+})
+
+t.test('a new rate is found when it is used, and no more than it is sent', async t => {
+  const octets = (rate: number) => (rate * 1e6 * FLOW_BIN) / 8
+  const flow = (sent: readonly number[], arrived: readonly number[], changes: readonly number[]) => ({
+    entered: sent.map(octets),
+    delivered: arrived.map(octets),
+    changes,
+  })
+  const slowDown = [100, 100, 100, 80, 50, 20, 20, 20, 20, 20, 20, 20, 20]
+  const down = settlingTimes(flow(slowDown, Array(13).fill(20), [0.2]), [20], 0)
+  t.strictSame(
+    down.map(time => time?.toFixed(1)),
+    ['0.3'],
+  )
+  const speedUp = [20, 20, 20, 20, 30, 60, 95, 100, 100, 100, 100]
+  t.strictSame(
+    settlingTimes(flow(speedUp, speedUp, [0.1]), [100], 0).map(time => time?.toFixed(1)),
+    ['0.4'],
+  )
+  t.strictSame(
+    settlingTimes(flow(speedUp, speedUp, [0.1, 0.5]), [100, 100], 0).map(time => time?.toFixed(1)),
+    [undefined, '0.0'],
+  )
+  t.equal(
+    settlingTimes(flow(Array(9).fill(100), Array(9).fill(80), [0]), [100], 0.2)[0],
+    0,
+    'what is lost on the way is no fault',
+  )
 })
 
 t.test('a row holds the median of each figure over the runs that came to their end', async t => {
@@ -141,10 +242,10 @@ t.test('the table lines up its cells, and says what is doubtful below', async t 
   const options = optionsOf(['--size', '10', '--loss', '10,20'])
   const late = { ...TRIAL, counts: { ...TRIAL.counts, lateness: { median: 1, p95: 2, p99: 12 }, overruns: 3 } }
   const rows = rowsOf([late, { ...FAILED, loss: 0.2 }], options)
-  t.strictSame(benchTable(rows), [
-    'loss  goodput  limit      E  beyond  CPU peers  CPU collector  queue median  queue p95',
-    '10 %     80.0   86.6  0.923   2.9 %       20.0           40.0        2.0 ms     8.0 ms',
-    '20 %        -   77.0      -       -          -              -             -          -',
+  t.strictSame(benchTable(rows, options.rtt), [
+    'loss    time  goodput  limit      E  beyond    CPU peers  CPU collector  queue median  queue p95',
+    '10 %  1.00 s     80.0   86.6  0.923   4.0 %  20 % (20.0)    40 % (40.0)        2.0 ms     8.0 ms',
+    '20 %       -        -   77.0      -       -            -              -             -          -',
   ])
   t.match(remarks(rows), [
     /goodput and limit in Mbit/,
@@ -152,6 +253,9 @@ t.test('the table lines up its cells, and says what is doubtful below', async t 
     /10 %: 3 datagrams were lost in the relay's own sockets/,
     /20 %: 1 of 1 transfers failed/,
   ])
+  t.match(cellsOf(rows[0]!, 100)[1], '1.00 s = 10.0 RTT')
+  const stepped = { ...rows[0]!, median: { ...rows[0]!.median!, settling: [0.25, undefined] } }
+  t.match(remarks([stepped]), [/goodput/, '10 %: each new rate was found: after 0.3 s, never'])
 })
 
 t.test('CPU time is read past a name with spaces and brackets in it', async t => {
@@ -188,7 +292,7 @@ t.test('charts draw a bar for each number and none for what is unknown', async t
   t.match(drawn, 'a &lt; b')
   t.match(drawn, 'failed')
   t.notMatch(drawn, /NaN|undefined|height="-/)
-  t.notMatch(rateChart({ title: 'empty', progress: [], limit: 10 }), /NaN|undefined/)
+  t.notMatch(rateChart({ title: 'empty', progress: [], limits: [] }), /NaN|undefined/)
   t.match(
     barChart({ title: '', unit: '', groups, series, decimals: 1, limit: { name: 'most', values: [1, 2, 3] } }),
     'most',
@@ -197,7 +301,7 @@ t.test('charts draw a bar for each number and none for what is unknown', async t
 })
 
 t.test('a drawing alone brings its colours, written out for viewers that know no variables', async t => {
-  const alone = standalone(rateChart({ title: 'T', progress: [], limit: 10 }))
+  const alone = standalone(rateChart({ title: 'T', progress: [], limits: [{ seconds: 0, rate: 10 }] }))
   t.match(alone, /^<svg [^>]*>\n<style>[\s\S]*<\/style>\n<rect class="paper"/)
   t.match(alone, 'prefers-color-scheme:dark')
   t.notMatch(alone, 'var(')
@@ -232,7 +336,7 @@ t.test('the page stands alone, and names the command that makes it again', async
   const options = optionsOf(['--size', '10', '--loss', '10,20', '--peers', '2'])
   const description = describeRun(options, 50_000)
   const traces = [{ loss: 0.1, run: 1, file: 'trace.jsonl', paths: readTrace(TRACE) }]
-  const html = page({ rows: rowsOf([TRIAL, { ...FAILED, loss: 0.2 }], options), description, traces })
+  const html = page({ options, rows: rowsOf([TRIAL, { ...FAILED, loss: 0.2 }], options), description, traces })
   t.equal(
     html.match(/<svg/g)?.length,
     7,
@@ -251,20 +355,28 @@ const TRIAL: DoneTrial = {
   loss: 0.1,
   run: 1,
   seconds: 1,
-  chunks: 7_000,
-  duplicates: 10,
   cpu: { peers: 0.2, collector: 0.4 },
   progress: [
     { seconds: 0.5, octets: 5e6 },
     { seconds: 1, octets: 10e6 },
   ],
   counts: {
-    data: { entered: 8_000, carried: 7_900, lost: 790, queueFull: 100, tooLarge: 0, delivered: 7_110 },
+    data: {
+      entered: 8_000,
+      carried: 7_900,
+      lost: 790,
+      queueFull: 100,
+      tooLarge: 0,
+      delivered: 7_110,
+      octets: 8_000 * 1_500,
+    },
+    flow: { entered: [], delivered: [], changes: [] },
     wait: { median: 3, p95: 7, p99: 9 },
     ping: { median: 2, p95: 8, p99: 9 },
     lateness: { median: 0.1, p95: 0.5, p99: 1 },
     overruns: 0,
   },
+  capacity: [{ seconds: 0, rate: 100 }],
   trace: undefined,
 }
 const ROUND = { pacing: 90_000, bandwidth: 80_000, delivered: 70_000, roundTrip: 45, queue: 5, floor: 0.01 }
