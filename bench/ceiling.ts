@@ -1,46 +1,58 @@
 // What the relay can carry on this computer: it is flooded with full datagrams before anything else is measured. Above
 // its ceiling E would measure the relay, so rates that come near it are refused.
-import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { UsageError } from '../src/errors.js'
-import { IP_UDP_BYTES } from '../src/sim/link.js'
 import { ms } from '../src/units.js'
-import { TAG, TAG_AT } from '../src/wire/layout.js'
 import { datagramsPerSecond, MTU } from './limit.js'
+import { addressText, type Places } from './places/places.js'
 import type { NetworkSettings } from './relay/emulated-network.js'
 import type { RelayProcess } from './relay/relay-process.js'
+import { Processes } from './transfer/transfer.js'
 
+const FLOOD = fileURLToPath(new URL('./places/flood.js', import.meta.url))
 /** The relay does its work in bursts, shares its computer with the processes that are measured, and is given other datagrams too. */
 const SHARE_USED = 0.5
-/** Datagrams between two turns of the event loop of whoever floods. */
-const BURST = 64
 /** In the first ones the relay's code is not yet compiled for speed. */
 const FLOODS = 4
 
 /**
  * The best of a few floods: whatever else runs on the computer can only make the relay look slower than it is.
  *
+ * @param count places that will be used
  * @param duration of a flood in milliseconds
  * @returns datagrams a second that came through the relay
  */
-export async function measureCeiling(relay: RelayProcess, duration: number): Promise<number> {
-  const [source, sink] = [createSocket('udp4'), createSocket('udp4')]
+export async function measureCeiling(
+  relay: RelayProcess,
+  places: Places,
+  count: number,
+  duration: number,
+): Promise<number> {
+  const [source, sink] = await places.open(count)
+  if (source === undefined || sink === undefined) throw new Error('a flood needs two places')
+  const processes = new Processes()
+  const start = (role: string, { prefix, own }: typeof source, ...more: string[]) =>
+    processes.start([...prefix, process.execPath, FLOOD, role, addressText(own), ...more])
   try {
-    const ports = await Promise.all([source, sink].map(bound))
-    const [, face = 0] = await relay.open(ports)
+    const sleeper = start('sink', sink)
+    await sleeper.saw('started')
+    // Its socket overflows, and it takes no core away: a reader would be one more of those that share the computer with the relay.
+    sleeper.signal('SIGSTOP')
     let best = 0
     for (let i = 0; i < FLOODS; i++) {
-      await relay.shape(WIDE_OPEN, NO_LUCK)
-      const start = performance.now()
-      await flood(source, face, duration)
+      await relay.shape(wideOpen(count), 'chunks', NO_LUCK)
+      const flood = start('source', source, addressText(sink.seen), `${duration}`)
+      await flood.saw('started')
+      const began = performance.now()
+      await flood.saw('result')
       const { data } = await relay.counts()
-      best = Math.max(best, (data.delivered * 1_000) / (performance.now() - start))
+      best = Math.max(best, (data.delivered * 1_000) / (performance.now() - began))
+      await flood.ended
     }
     return best
   } finally {
-    source.close()
-    sink.close()
+    processes.kill()
+    await processes.end(undefined)
   }
 }
 
@@ -60,29 +72,16 @@ export function checkRate(rate: number, ceiling: number): void {
 }
 
 const NO_LUCK = { seed: 0, label: 'ceiling' }
-const COMPUTER = { up: 0, upQueue: Infinity, down: 0, downQueue: Infinity }
-const WIDE_OPEN: NetworkSettings = {
-  computers: [COMPUTER, COMPUTER],
-  delay: ms(1),
-  jitter: ms(0),
-  loss: 0,
-  burst: 1,
-  mtu: MTU,
-  probes: [],
-}
 
-async function flood(socket: Socket, port: number, duration: number): Promise<void> {
-  const datagram = Buffer.alloc(MTU - IP_UDP_BYTES)
-  datagram[TAG_AT] = TAG.CHUNK
-  const end = performance.now() + duration
-  while (performance.now() < end) {
-    for (let i = 0; i < BURST; i++) socket.send(datagram, port, '127.0.0.1')
-    await nextTurn()
+function wideOpen(count: number): NetworkSettings {
+  const computer = { up: 0, upQueue: Infinity, down: 0, downQueue: Infinity }
+  return {
+    computers: Array(count).fill(computer),
+    delay: ms(1),
+    jitter: ms(0),
+    loss: 0,
+    burst: 1,
+    mtu: MTU,
+    probes: [],
   }
-}
-
-async function bound(socket: Socket): Promise<number> {
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  return socket.address().port
 }

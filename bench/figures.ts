@@ -1,9 +1,9 @@
 // Measurements -> the figures that people read. README.md beside this file says what each means.
-import { limitOf, OVERHEAD_BYTES, secondsAtLimit } from './limit.js'
+import { limitOf, secondsAtLimit } from './limit.js'
 import { capacityOf } from './network-plan.js'
 import type { BenchOptions } from './options.js'
-import type { DataCounts } from './relay/emulated-network.js'
 import { settlingTimes } from './settling.js'
+import { SYSTEMS, type SystemName, systemsOf } from './systems.js'
 import type { DoneTrial, Trial } from './trial.js'
 
 /** Where a system says nothing of what was asked, a figure is undefined. */
@@ -35,6 +35,7 @@ export interface Figures {
 }
 
 export interface Row {
+  readonly system: SystemName
   /** Share, 0 to 1. */
   readonly loss: number
   /** Of the median, or of links that nothing happens to. */
@@ -42,29 +43,35 @@ export interface Row {
   readonly trials: readonly Trial[]
   /** Median of each figure over the trials that came to their end; undefined where none did. */
   readonly median: Figures | undefined
+  /** Goodput of peer-udp at this loss / of this system; undefined for peer-udp itself, and where one of the two is not known. */
+  readonly ratio: number | undefined
 }
 
-/** A row for each loss, in the order of the options. */
+/** For each loss a row for each system. */
 export function rowsOf(trials: readonly Trial[], options: BenchOptions): Row[] {
-  return options.losses.map(loss => {
-    const own = trials.filter(trial => trial.loss === loss)
-    const done = own.filter(trial => trial.kind === 'done')
-    const median = medianOf(done.map(trial => figuresOf(trial, options.size)))
-    return { loss, limit: median?.limit ?? limitOf(capacityOf(options), loss), trials: own, median }
+  return options.losses.flatMap(loss => {
+    const rows = systemsOf(options).map(system => rowOf(system, loss, trials, options))
+    const own = rows.find(({ system }) => system === 'peer-udp')?.median?.goodput
+    return rows.map(row => ({ ...row, ratio: row.system === 'peer-udp' ? undefined : over(own, row.median?.goodput) }))
   })
 }
 
-export function figuresOf(trial: DoneTrial, size: number): Figures {
-  const { seconds, cpu, counts, capacity, loss } = trial
+function rowOf(system: SystemName, loss: number, all: readonly Trial[], options: BenchOptions): Row {
+  const trials = all.filter(trial => trial.loss === loss && trial.system === system)
+  const median = medianOf(trials.flatMap(trial => (trial.kind === 'done' ? [figuresOf(trial)] : [])))
+  return { system, loss, limit: median?.limit ?? limitOf(capacityOf(options), loss), trials, median, ratio: undefined }
+}
+
+export function figuresOf(trial: DoneTrial): Figures {
+  const { seconds, octets: size, cpu, counts, capacity, loss } = trial
   const best = secondsAtLimit(size, capacity, loss)
   const megabits = (size * 8) / 1e6
-  const over = (spent: number | undefined, what: number) => (spent === undefined ? undefined : spent / what)
   return {
     seconds,
     goodput: megabits / seconds,
     limit: megabits / best,
     efficiency: best / seconds,
-    beyond: beyondNecessary(counts.data, size),
+    beyond: beyondNecessary(trial),
     cpuPeers: over(cpu.peers, size / 1e9),
     cpuCollector: over(cpu.collector, size / 1e9),
     corePeers: over(cpu.peers, seconds),
@@ -85,9 +92,10 @@ export function figuresOf(trial: DoneTrial, size: number): Figures {
  * With the loss as it came, not as it was asked for, so that luck is no figure: each octet of the file has to be sent 1/(1-loss)
  * times; those that a full queue dropped, or that came twice, were sent beyond that.
  */
-function beyondNecessary({ entered, carried, lost, octets }: DataCounts, size: number): number {
+function beyondNecessary({ system, octets: size, counts }: DoneTrial): number {
+  const { entered, carried, lost, octets } = counts.data
   const arriving = 1 - (carried === 0 ? 0 : lost / carried)
-  return ((octets - entered * OVERHEAD_BYTES) * arriving) / size - 1
+  return ((octets - entered * SYSTEMS[system].overhead) * arriving) / size - 1
 }
 
 function medianOf(all: readonly Figures[]): Figures | undefined {
@@ -118,4 +126,8 @@ export function median(values: readonly (number | undefined)[]): number | undefi
   if (sorted.length < values.length || sorted.length === 0) return undefined
   const middle = Math.floor(sorted.length / 2)
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function over(value: number | undefined, what: number | undefined): number | undefined {
+  return value === undefined || what === undefined ? undefined : value / what
 }

@@ -1,6 +1,7 @@
 // argv -> checked options. Each refusal is one line that says what is wrong and what to write.
 import { parseArgs } from 'node:util'
 import { UsageError } from '../src/errors.js'
+import { AGAINST, type Opposing } from './systems.js'
 
 export const HELP = `
 Usage
@@ -22,6 +23,8 @@ the bench emulates, once for each loss; prints a table, and writes a report with
   --kill PERCENT  ends the first peer without a goodbye when so much of the file is verified
   --runs N        times that each loss is measured; the table shows medians; 1
   --seed N        of the file and of all chance; 1
+  --against LIST  runs other transports in turn with it: udx,utp (the packages udx-native and utp-native)
+  --namespaces    uses network namespaces instead of loopback, and kernel TCP (BBR, CUBIC) in turn with it; needs root
   --trace         keeps a trace of each transfer beside the report, and draws it there
   --json FILE     writes all measurements there too
   --out FOLDER    where the report goes; bench/out
@@ -54,6 +57,8 @@ export interface BenchOptions {
   readonly seed: number
   readonly json: string | undefined
   readonly out: string | undefined
+  readonly against: readonly Opposing[]
+  readonly namespaces: boolean
   readonly trace: boolean
   readonly smoke: boolean
 }
@@ -108,6 +113,8 @@ const FLAGS = {
   kill: TEXT,
   runs: TEXT,
   seed: TEXT,
+  against: TEXT,
+  namespaces: FLAG,
   trace: FLAG,
   json: TEXT,
   out: TEXT,
@@ -130,6 +137,9 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     throw new UsageError(`--up names ${up.length} peers and --peers ${values.peers}: leave --peers away`)
   }
   const peers = up?.length ?? number('peers')
+  const against = values.against === undefined ? [] : againstOf(values.against)
+  if (against.length > 0 && peers > 1)
+    throw new UsageError('--against compares with one sender: leave --peers and --up away')
   const kill = values.kill === undefined ? undefined : numberOf('kill', values.kill, KILL) / 100
   if (kill !== undefined && peers === 1) throw new UsageError('--kill needs a second peer: add --peers 2')
   return {
@@ -148,6 +158,8 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     seed: number('seed'),
     json: pathOf('json', values.json),
     out: pathOf('out', values.out),
+    against,
+    namespaces: values.namespaces === true,
     trace: values.trace === true,
     smoke: isSmoke,
   }
@@ -179,6 +191,15 @@ function lossesOf(text: string): number[] {
     if (!/^\d+(\.\d+)?$/.test(part) || Number(part) > LOSS.most) throw new UsageError(`${rule}, not "${part}"`)
   }
   return [...new Set(parts.map(part => Number(part) / 100))]
+}
+
+function againstOf(text: string): Opposing[] {
+  const names = text.split(',').map(name => name.trim())
+  const known = (name: string): name is Opposing => AGAINST.some(one => one === name)
+  return [...new Set(names)].map(name => {
+    if (known(name)) return name
+    throw new UsageError(`--against takes names out of ${AGAINST.join(',')}, not "${name}"`)
+  })
 }
 
 function uplinksOf(text: string): number[] {

@@ -7,7 +7,9 @@ import { Relay } from './relay.js'
 let relay: Relay | undefined
 
 process.on('message', (request: RelayRequest) => {
-  void answer(request).then(reply => process.send?.(reply))
+  answer(request)
+    .catch((error): RelayReply => ({ kind: 'failed', why: error instanceof Error ? error.message : String(error) }))
+    .then(reply => process.send?.(reply))
 })
 process.on('disconnect', () => process.exit())
 // Ctrl-C reaches the whole group: the bench ends the relay when it has ended the rest.
@@ -15,13 +17,21 @@ process.on('SIGINT', () => {})
 
 async function answer(request: RelayRequest): Promise<RelayReply> {
   switch (request.kind) {
-    case 'open':
+    case 'open': {
       relay?.close()
-      relay = await Relay.open(request.ports)
-      return { kind: 'opened', ports: relay.ports }
+      const onLoopback = await Relay.onLoopback(request.ports)
+      relay = onLoopback
+      return { kind: 'opened', ports: onLoopback.ends.ports }
+    }
+    case 'open-devices': {
+      const { Devices } = await import('./devices.js')
+      relay?.close()
+      relay = await Relay.between(receive => Devices.open(request.names, receive))
+      return { kind: 'devices-opened' }
+    }
     case 'shape':
       assert(relay !== undefined, 'a relay is opened before it is shaped')
-      relay.shape(request.settings, new SeededRandom(request.luck.seed, request.luck.label))
+      await relay.shape(request.settings, request.data, new SeededRandom(request.luck.seed, request.luck.label))
       return { kind: 'shaped' }
     case 'change':
       assert(relay !== undefined, 'a relay is opened before it is changed')

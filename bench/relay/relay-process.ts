@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { ComputerSettings, NetworkSettings } from './emulated-network.js'
-import type { Luck, RelayCounts, RelayReply, RelayRequest } from './messages.js'
+import type { DataKind, Luck, RelayCounts, RelayReply, RelayRequest } from './messages.js'
 
 /** Milliseconds; an answer takes one or two. */
 const PATIENCE = 10_000
@@ -24,8 +24,13 @@ export class RelayProcess {
     return (await this.#ask({ kind: 'open', ports }, 'opened')).ports
   }
 
-  async shape(settings: NetworkSettings, luck: Luck): Promise<void> {
-    await this.#ask({ kind: 'shape', settings, luck }, 'shaped')
+  /** @param names of devices to make, for each place one */
+  async openDevices(names: readonly string[]): Promise<void> {
+    await this.#ask({ kind: 'open-devices', names }, 'devices-opened')
+  }
+
+  async shape(settings: NetworkSettings, data: DataKind, luck: Luck): Promise<void> {
+    await this.#ask({ kind: 'shape', settings, data, luck }, 'shaped')
   }
 
   async change(computers: readonly ComputerSettings[]): Promise<void> {
@@ -61,6 +66,7 @@ export class RelayProcess {
     try {
       this.#child.send(request)
       const [reply] = (await once(this.#child, 'message', { signal: giveUp.signal })) as [RelayReply]
+      if (reply.kind === 'failed') throw new Error(reply.why)
       if (reply.kind !== kind) throw new Error(`the relay answered "${reply.kind}" instead of "${kind}"`)
       return reply as Extract<RelayReply, { kind: Kind }>
     } catch (error) {

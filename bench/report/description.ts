@@ -33,7 +33,7 @@ export function describeRun(options: BenchOptions, ceiling: number): RunDescript
 }
 
 function settingsOf(options: BenchOptions): string {
-  const { size, rate, rtt, burst, jitter, runs, steps, kill } = options
+  const { size, rate, rtt, burst, jitter, runs, steps, kill, namespaces } = options
   return [
     `${round(size / 1e6)} MB`,
     `${round(rate)} Mbit/s`,
@@ -44,6 +44,7 @@ function settingsOf(options: BenchOptions): string {
     ...(jitter > 0 ? [`jitter ${round(jitter)} ms`] : []),
     peersOf(options),
     ...(kill === undefined ? [] : [`one killed at ${percent(kill)}`]),
+    ...(namespaces ? ['network namespaces'] : []),
     runs === 1 ? '1 run' : `median of ${runs} runs`,
   ].join(', ')
 }
@@ -61,7 +62,8 @@ function peersOf({ peers, rate, up }: BenchOptions): string {
 
 /** Every setting by name: a default that changes some day changes no old report. */
 function commandOf(options: BenchOptions): string {
-  const { size, rate, up, steps, rtt, losses, burst, queue, jitter, peers, kill, runs, seed, trace } = options
+  const { size, rate, up, steps, rtt, losses, burst, queue, jitter, peers, kill, runs, seed } = options
+  const { against, namespaces, trace } = options
   const flags = {
     loss: losses.map(share => round(share * 100)).join(','),
     size: round(size / 1e6),
@@ -76,9 +78,12 @@ function commandOf(options: BenchOptions): string {
     kill: kill === undefined ? undefined : round(kill * 100),
     runs,
     seed,
+    against: against.length === 0 ? undefined : against.join(','),
   }
   const words = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]))
-  return `npm run bench -- ${[...words, ...(trace ? ['--trace'] : [])].join(' ')}`
+  if (namespaces) words.push('--namespaces')
+  if (trace) words.push('--trace')
+  return `npm run bench -- ${words.join(' ')}`
 }
 
 function round(value: number): number {

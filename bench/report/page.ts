@@ -1,15 +1,14 @@
 // The report: one HTML file that needs nothing else, in light and dark.
 import { exact } from '../../src/commands/words.js'
 import type { Row } from '../figures.js'
-import { limitOf } from '../limit.js'
 import type { BenchOptions } from '../options.js'
+import { settingsOfOpponents, systemsOf } from '../systems.js'
 import type { PathHistory } from '../trace/read-trace.js'
 import { traceChart } from '../trace/trace-chart.js'
-import { type BarChart, barChart } from './bar-chart.js'
+import { goodputChart, moreCharts, rateCharts } from './charts.js'
 import type { RunDescription } from './description.js'
-import { rateChart } from './rate-chart.js'
 import { CHART_STYLE, escaped } from './svg.js'
-import { cellsOf, percent, remarks, tableTitles } from './table.js'
+import { cellsOf, percent, remarks } from './table.js'
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1f2328;--muted:#59636e;--line:#d1d9e0;--paper:#fff}
@@ -17,7 +16,7 @@ const STYLE = `
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:920px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}.muted{color:var(--muted)}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;white-space:nowrap;font-size:14px}
-th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line)}th{font-weight:600}
+th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line)}th{font-weight:600}.right{text-align:right}.left{text-align:left}
 svg{max-width:100%;height:auto;display:block;margin:1rem 0}code{font-size:.9em;overflow-wrap:anywhere}
 ${CHART_STYLE}
 `
@@ -25,8 +24,8 @@ ${CHART_STYLE}
 const MEANINGS = [
   'E is the time that the links need at best, divided by the time taken: from the first datagram of the collector (its registration) to the verified, renamed file.',
   'The limit is rate × (1 − loss) × 1444/1500: what is lost after the bottleneck is lost to every protocol, and a packet of 1500 octets carries 1444 of the file.',
-  'Beyond: data datagrams that peers sent beyond the necessary 1/(1 − loss) for each chunk.',
-  'Queue: how long a probe, sent from peer to collector and back 50 times a second beside the transfer, waited in the queues of the links. CPU: seconds for each 10⁹ octets, all peers together, and the collector.',
+  'Beyond: octets of the file that were sent beyond the necessary 1/(1 − loss), as a share of that.',
+  'Queue: how long a probe, sent from peer to collector and back 50 times a second beside the transfer, waited in the queues of the links. CPU: user and system time as a share of one core, and in seconds for each 10⁹ octets; all peers together, and the collector.',
 ]
 
 /** What the collector of one transfer wrote down. */
@@ -58,80 +57,17 @@ export function page({ options, rows, description, traces }: PageParts): string 
 <h1>peer-udp: throughput under loss</h1>
 <p>${escaped(settings)}<br><span class="muted">${date}. ${escaped(computer)}.
 The relay carries ${exact(Math.round(ceiling))} datagrams/s there.</span></p>
-${htmlTable(rows, options.rtt)}
+${htmlTable(rows, options)}
 ${remarks(rows).map(paragraph).join('\n')}
-${[goodputChart(rows, description), ...moreCharts(rows)].join('\n')}
+${[goodputChart(rows, options, settings), ...moreCharts(rows, options)].join('\n')}
 <h2>Over time</h2>
-${rateCharts(rows).join('\n')}
+${rateCharts(rows, options).join('\n')}
 ${traceSection(traces)}
 <h2>What the figures mean</h2>
-${MEANINGS.map(paragraph).join('\n')}
+${[...MEANINGS, ...settingsOfOpponents(systemsOf(options))].map(paragraph).join('\n')}
 <p>Again: <code>${escaped(command)}</code></p>
 </html>
 `
-}
-
-/** The chart that says most: it also stands alone. */
-export function goodputChart(rows: readonly Row[], { settings }: Pick<RunDescription, 'settings'>): string {
-  return barChart({
-    title: 'Goodput under loss',
-    unit: 'Mbit/s',
-    groups: rows.map(({ loss, median }) => ({
-      label: `${percent(loss)} loss`,
-      note: median === undefined ? 'failed' : `E ${median.efficiency.toFixed(3)}`,
-    })),
-    series: [{ name: 'peer-udp', tone: 'blue', values: rows.map(({ median }) => median?.goodput) }],
-    limit: { name: 'limit of the link', values: rows.map(({ limit }) => limit) },
-    decimals: 1,
-    caption: settings,
-  })
-}
-
-/** The others, in the order in which the table has their figures. */
-function moreCharts(rows: readonly Row[]): string[] {
-  const groups = rows.map(({ loss }) => ({ label: `${percent(loss)} loss` }))
-  const values = (pick: (median: NonNullable<Row['median']>) => number | undefined) =>
-    rows.map(({ median }) => (median === undefined ? undefined : pick(median)))
-  const more: BarChart[] = [
-    {
-      title: 'Queueing delay',
-      unit: 'ms',
-      groups,
-      series: [
-        { name: 'median', tone: 'blue', values: values(median => median.queueMedian) },
-        { name: '95th percentile', tone: 'pale', values: values(median => median.queueP95) },
-      ],
-      decimals: 1,
-    },
-    {
-      title: 'Datagrams beyond the necessary',
-      unit: '%',
-      groups,
-      series: [{ name: 'sent by the peers', tone: 'blue', values: values(median => median.beyond * 100) }],
-      decimals: 2,
-    },
-    {
-      title: 'CPU',
-      unit: 'seconds a GB',
-      groups,
-      series: [
-        { name: 'peers', tone: 'blue', values: values(median => median.cpuPeers) },
-        { name: 'collector', tone: 'pale', values: values(median => median.cpuCollector) },
-      ],
-      decimals: 1,
-    },
-  ]
-  return more.map(barChart)
-}
-
-/** One for each loss: its first run that came to its end. */
-function rateCharts(rows: readonly Row[]): string[] {
-  return rows.flatMap(({ loss, trials }) => {
-    const trial = trials.find(one => one.kind === 'done')
-    if (trial === undefined) return []
-    const limits = trial.capacity.map(({ seconds, rate }) => ({ seconds, rate: limitOf(rate, loss) }))
-    return rateChart({ title: `${percent(loss)} loss`, progress: trial.progress, limits })
-  })
 }
 
 function traceSection(traces: readonly TraceOfTrial[]): string {
@@ -142,10 +78,12 @@ function traceSection(traces: readonly TraceOfTrial[]): string {
   return charts.length === 0 ? '' : `<h2>Inside: what the collectors traced</h2>\n${charts.join('\n')}`
 }
 
-function htmlTable(rows: readonly Row[], rtt: number): string {
-  const line = (tag: 'th' | 'td', cells: readonly string[]) =>
-    `<tr>${cells.map(cell => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`
-  const lines = [line('th', tableTitles()), ...rows.map(row => line('td', cellsOf(row, rtt)))]
+function htmlTable(rows: readonly Row[], options: BenchOptions): string {
+  const cells = cellsOf(rows, options)
+  const line = (tag: 'th' | 'td', texts: readonly string[]) =>
+    `<tr>${texts.map((text, at) => `<${tag} class="${cells.columns[at]?.align}">${escaped(text)}</${tag}>`).join('')}</tr>`
+  const titles = cells.columns.map(({ title }) => title)
+  const lines = [line('th', titles), ...cells.rows.map(row => line('td', row))]
   return `<div class="wide"><table>\n${lines.join('\n')}\n</table></div>`
 }
 

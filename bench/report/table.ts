@@ -1,5 +1,7 @@
 import { type Column, table } from '../../src/commands/table.js'
 import type { Row } from '../figures.js'
+import type { BenchOptions } from '../options.js'
+import { systemsOf } from '../systems.js'
 
 /** A figure that the system doesn't give. */
 const NONE = '-'
@@ -7,68 +9,71 @@ const NONE = '-'
 const LATENESS_FAIR = 5
 const TRIPS_FEW = 20
 
-const TITLES = [
-  'loss',
-  'time',
-  'goodput',
-  'limit',
-  'E',
-  'beyond',
-  'CPU peers',
-  'CPU collector',
-  'queue median',
-  'queue p95',
-] as const
-const COLUMNS = TITLES.map((title): Column => ({ title, align: 'right' }))
-
-/** The table for people. @param rtt milliseconds */
-export function benchTable(rows: readonly Row[], rtt: number): string[] {
-  return table(
-    COLUMNS,
-    rows.map(row => cellsOf(row, rtt)),
-  )
+interface TableColumn extends Column {
+  cell(row: Row, options: BenchOptions): string
 }
 
-export function tableTitles(): readonly string[] {
-  return TITLES
+const FIRST: readonly TableColumn[] = [{ title: 'loss', align: 'right', cell: ({ loss }) => percent(loss) }]
+/** Only where there are several systems. */
+const SYSTEM: readonly TableColumn[] = [{ title: 'system', align: 'left', cell: ({ system }) => system }]
+const RATIO: readonly TableColumn[] = [{ title: 'ratio', align: 'right', cell: ({ ratio }) => fixed(ratio, 2) }]
+const FIGURES: readonly TableColumn[] = [
+  { title: 'time', align: 'right', cell: ({ median }, { rtt }) => (median ? timeOf(median.seconds, rtt) : NONE) },
+  { title: 'goodput', align: 'right', cell: ({ median }) => fixed(median?.goodput, 1) },
+  { title: 'limit', align: 'right', cell: ({ limit }) => fixed(limit, 1) },
+  { title: 'E', align: 'right', cell: ({ median }) => fixed(median?.efficiency, 3) },
+  { title: 'beyond', align: 'right', cell: ({ median }) => (median ? percent(median.beyond, 1) : NONE) },
+  { title: 'CPU peers', align: 'right', cell: ({ median }) => cpuOf(median?.corePeers, median?.cpuPeers) },
+  { title: 'CPU collector', align: 'right', cell: ({ median }) => cpuOf(median?.coreCollector, median?.cpuCollector) },
+  { title: 'queue median', align: 'right', cell: ({ median }) => fixed(median?.queueMedian, 1, ' ms') },
+  { title: 'queue p95', align: 'right', cell: ({ median }) => fixed(median?.queueP95, 1, ' ms') },
+]
+
+/** Titles and cells of the table, which stands in the terminal and in the report. */
+export interface Cells {
+  readonly columns: readonly Column[]
+  readonly rows: readonly (readonly string[])[]
 }
 
-/** @param rtt milliseconds */
-export function cellsOf({ loss, limit, median }: Row, rtt: number): string[] {
-  return [
-    percent(loss),
-    median === undefined ? NONE : timeOf(median.seconds, rtt),
-    fixed(median?.goodput, 1),
-    fixed(limit, 1),
-    fixed(median?.efficiency, 3),
-    median === undefined ? NONE : percent(median.beyond, 1),
-    cpuOf(median?.corePeers, median?.cpuPeers),
-    cpuOf(median?.coreCollector, median?.cpuCollector),
-    fixed(median?.queueMedian, 1, ' ms'),
-    fixed(median?.queueP95, 1, ' ms'),
-  ]
+export function cellsOf(rows: readonly Row[], options: BenchOptions): Cells {
+  const isComparison = systemsOf(options).length > 1
+  const columns = isComparison ? [...FIRST, ...SYSTEM, ...FIGURES, ...RATIO] : [...FIRST, ...FIGURES]
+  return { columns, rows: rows.map(row => columns.map(column => column.cell(row, options))) }
+}
+
+export function benchTable(rows: readonly Row[], options: BenchOptions): string[] {
+  const cells = cellsOf(rows, options)
+  return table(cells.columns, cells.rows)
 }
 
 /** What a reader of the table must know of this run: the units, and whatever makes its figures doubtful. */
 export function remarks(rows: readonly Row[]): string[] {
-  const lines = [
+  const isComparison = rows.some(({ system }) => system !== 'peer-udp')
+  return [
     'goodput and limit in Mbit/s; E = time at the limit / time taken; CPU as a share of one core (seconds a GB)',
+    ...(isComparison ? ['ratio = goodput of peer-udp / goodput of this system'] : []),
+    ...rows.flatMap(row => {
+      const title = isComparison ? `${percent(row.loss)}, ${row.system}` : percent(row.loss)
+      return remarksOn(row).map(words => `${title}: ${words}`)
+    }),
   ]
-  for (const { loss, trials, median } of rows) {
-    const failed = trials.filter(trial => trial.kind === 'failed').length
-    if (failed > 0) lines.push(`${percent(loss)}: ${failed} of ${trials.length} transfers failed, and are in no figure`)
-    const settled = (median?.settling ?? []).map(seconds =>
-      seconds === undefined ? 'never' : `after ${fixed(seconds, 1)} s`,
-    )
-    if (settled.length > 0) lines.push(`${percent(loss)}: each new rate was found: ${settled.join(', ')}`)
-    if ((median?.relayLateness ?? 0) > LATENESS_FAIR) {
-      const late = fixed(median?.relayLateness, 1)
-      lines.push(`${percent(loss)}: the relay was ${late} ms late at its 99th percentile: this computer was too busy`)
-    }
-    if ((median?.relayLost ?? 0) > 0) {
-      lines.push(`${percent(loss)}: ${median?.relayLost} datagrams were lost in the relay's own sockets: too busy`)
-    }
+}
+
+function remarksOn({ trials, median }: Row): string[] {
+  const lines: string[] = []
+  const failed = trials.filter(trial => trial.kind === 'failed').length
+  if (failed > 0) lines.push(`${failed} of ${trials.length} transfers failed, and are in no figure`)
+  const stopped = trials.filter(trial => trial.kind === 'done' && !trial.isWhole).length
+  if (stopped > 0)
+    lines.push(`stopped before the end in ${stopped} of ${trials.length} transfers, and counted until then`)
+  if (median === undefined) return lines
+  const { settling, relayLateness = 0, relayLost = 0 } = median
+  const settled = settling.map(seconds => (seconds === undefined ? 'never' : `after ${fixed(seconds, 1)} s`))
+  if (settled.length > 0) lines.push(`each new rate was found: ${settled.join(', ')}`)
+  if (relayLateness > LATENESS_FAIR) {
+    lines.push(`the relay was ${fixed(relayLateness, 1)} ms late at its 99th percentile: this computer was too busy`)
   }
+  if (relayLost > 0) lines.push(`${relayLost} datagrams were lost in the relay's own sockets: too busy`)
   return lines
 }
 
@@ -88,6 +93,6 @@ function cpuOf(core: number | undefined, gigabyte: number | undefined): string {
   return core === undefined ? NONE : `${percent(core, 0)} (${fixed(gigabyte, 1)})`
 }
 
-export function fixed(value: number | undefined, decimals: number, unit = ''): string {
+function fixed(value: number | undefined, decimals: number, unit = ''): string {
   return value === undefined ? NONE : `${value.toFixed(decimals)}${unit}`
 }

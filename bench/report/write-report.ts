@@ -5,8 +5,9 @@ import { shortPath } from '../../src/commands/words.js'
 import { figuresOf, type Row } from '../figures.js'
 import type { BenchOptions } from '../options.js'
 import { readTrace } from '../trace/read-trace.js'
+import { goodputChart } from './charts.js'
 import type { RunDescription } from './description.js'
-import { goodputChart, page, type TraceOfTrial } from './page.js'
+import { page, type TraceOfTrial } from './page.js'
 import { standalone } from './svg.js'
 
 /** Of the package, wherever this module was compiled to. */
@@ -30,7 +31,7 @@ export async function writeReport(report: Report): Promise<string[]> {
   const folder = reportFolder(options)
   const files = [
     [join(folder, 'report.html'), page({ options, rows, description, traces: await tracesOf(rows, folder) })],
-    [join(folder, 'goodput.svg'), standalone(goodputChart(rows, description))],
+    [join(folder, 'goodput.svg'), standalone(goodputChart(rows, options, description.settings))],
     ...(options.json === undefined ? [] : [[resolve(options.json), `${jsonOf(report)}\n`] as const]),
   ] as const
   for (const [path, content] of files) {
@@ -54,13 +55,13 @@ async function tracesOf(rows: readonly Row[], folder: string): Promise<TraceOfTr
 /** README.md beside the bench says what each field is. */
 function jsonOf({ options, description, rows }: Report): string {
   const { json: _json, out: _out, ...settings } = options
-  const trials = rows.map(({ loss, limit, median, trials }) => ({
+  const trials = rows.map(({ system, loss, limit, median, ratio, trials }) => ({
+    system,
     loss,
     limit,
     median: median ?? null,
-    trials: trials.map(trial =>
-      trial.kind === 'done' ? { ...trial, figures: figuresOf(trial, options.size) } : trial,
-    ),
+    ratio,
+    trials: trials.map(trial => (trial.kind === 'done' ? { ...trial, figures: figuresOf(trial) } : trial)),
   }))
   return JSON.stringify({ v: VERSION, ...description, options: settings, rows: trials }, undefined, 2)
 }

@@ -2,7 +2,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
+import { hostOf, placeOf } from '../../bench/relay/addresses.js'
 import { EmulatedNetwork, type NetworkSettings, REFUSED } from '../../bench/relay/emulated-network.js'
+import { isData } from '../../bench/relay/ends.js'
 import { Histogram } from '../../bench/relay/histogram.js'
 import { countDrops } from '../../bench/relay/overruns.js'
 import { Relay } from '../../bench/relay/relay.js'
@@ -177,9 +179,9 @@ t.test("the relay's own losses are read for its ports alone", async t => {
 
 t.test('through the relay each process knows the others by their faces, and answers reach them', async t => {
   const [a, b] = [await socket(t), await socket(t)]
-  const relay = await Relay.open([a.address().port, b.address().port])
+  const relay = await Relay.onLoopback([a.address().port, b.address().port])
   t.teardown(() => relay.close())
-  const [faceA = 0, faceB = 0] = relay.ports
+  const [faceA = 0, faceB = 0] = relay.ends.ports
 
   a.send('question', faceB, '127.0.0.1')
   const [question, from] = (await once(b, 'message')) as [Buffer, RemoteInfo]
@@ -193,11 +195,11 @@ t.test('through the relay each process knows the others by their faces, and answ
 
 t.test('the relay holds a datagram for the delay of the link, and counts anew when it is shaped', async t => {
   const [a, b] = [await socket(t), await socket(t)]
-  const relay = await Relay.open([a.address().port, b.address().port])
+  const relay = await Relay.onLoopback([a.address().port, b.address().port])
   t.teardown(() => relay.close())
-  relay.shape({ ...SETTINGS, computers: [PERFECT, PERFECT], delay: ms(30) }, new SeededRandom(1))
+  await relay.shape({ ...SETTINGS, computers: [PERFECT, PERFECT], delay: ms(30) }, 'chunks', new SeededRandom(1))
   const start = performance.now()
-  a.send(CHUNK, relay.ports[1] ?? 0, '127.0.0.1')
+  a.send(CHUNK, relay.ends.ports[1] ?? 0, '127.0.0.1')
   await once(b, 'message')
   t.ok(performance.now() - start >= 30)
   const counts = await relay.counts()
@@ -205,17 +207,36 @@ t.test('the relay holds a datagram for the delay of the link, and counts anew wh
   t.match(counts.wait, { median: 0 })
   t.equal(counts.ping, undefined, 'nobody asked for probes')
   t.ok(counts.lateness)
-  relay.shape({ ...SETTINGS, computers: [PERFECT, PERFECT] }, new SeededRandom(1))
+  await relay.shape({ ...SETTINGS, computers: [PERFECT, PERFECT] }, 'chunks', new SeededRandom(1))
   t.match(await relay.counts(), { data: { entered: 0, delivered: 0 }, wait: undefined, lateness: undefined })
+})
+
+t.test('data is told by its tag, or by its size where nothing is known of the protocol', async t => {
+  const packet = Buffer.concat([Buffer.alloc(IP_UDP_BYTES), CHUNK])
+  t.ok(isData('chunks', CHUNK, CHUNK.length, 0))
+  t.ok(isData('chunks', packet, CHUNK.length, IP_UDP_BYTES), 'within an IP packet')
+  t.notOk(isData('chunks', Buffer.alloc(1_400), 1_400, 0))
+  t.ok(isData('large', Buffer.alloc(1_400), 1_400, 0))
+  t.notOk(isData('large', CHUNK, CHUNK.length, 0))
+})
+
+t.test('an IP packet goes to the place that its address names, and nowhere if it names none', async t => {
+  const packetTo = (...address: number[]) => Buffer.from([0x45, ...Array(15).fill(0), ...address])
+  t.equal(hostOf(2), '10.77.0.3')
+  t.equal(placeOf(packetTo(10, 77, 0, 3)), 2)
+  t.equal(placeOf(packetTo(10, 78, 0, 3)), -1)
+  t.equal(placeOf(packetTo(10, 77, 0, 0)), -1)
+  t.equal(placeOf(packetTo(10, 77, 0, 3).subarray(0, 19)), -1)
+  t.equal(placeOf(Buffer.alloc(40, 0x60)), -1, 'IPv6')
 })
 
 t.test('what comes from a port that has no place goes nowhere', async t => {
   const [a, b, stranger] = [await socket(t), await socket(t), await socket(t)]
-  const relay = await Relay.open([a.address().port, b.address().port])
+  const relay = await Relay.onLoopback([a.address().port, b.address().port])
   t.teardown(() => relay.close())
   const heard = once(b, 'message')
-  stranger.send('stranger', relay.ports[1] ?? 0, '127.0.0.1')
-  a.send('member', relay.ports[1] ?? 0, '127.0.0.1')
+  stranger.send('stranger', relay.ends.ports[1] ?? 0, '127.0.0.1')
+  a.send('member', relay.ends.ports[1] ?? 0, '127.0.0.1')
   t.equal(String((await heard)[0]), 'member')
 })
 

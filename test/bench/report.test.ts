@@ -13,9 +13,10 @@ import { rateChart, ratesOf } from '../../bench/report/rate-chart.js'
 import { escaped, standalone, ticks } from '../../bench/report/svg.js'
 import { benchTable, cellsOf, remarks } from '../../bench/report/table.js'
 import { settlingTimes } from '../../bench/settling.js'
-import { cpuTimeIn } from '../../bench/swarm/cpu-time.js'
+import { systemsOf } from '../../bench/systems.js'
 import { readTrace } from '../../bench/trace/read-trace.js'
 import { lossOf, traceChart } from '../../bench/trace/trace-chart.js'
+import { cpuTimeIn } from '../../bench/transfer/cpu-time.js'
 import type { DoneTrial, FailedTrial } from '../../bench/trial.js'
 import { UsageError } from '../../src/errors.js'
 
@@ -30,6 +31,8 @@ t.test('without flags the bench measures what its documentation says', async t =
     up: undefined,
     steps: [],
     kill: undefined,
+    against: [],
+    namespaces: false,
     jitter: 0,
     peers: 1,
     runs: 1,
@@ -81,6 +84,8 @@ t.test('a flag that makes no sense is refused in one line that says what to writ
     ['--up', '50,much'],
     ['--up', '50', '--peers', '2'],
     ['--kill', '50'],
+    ['--against', 'quic'],
+    ['--against', 'udx', '--peers', '2'],
     ['--kill', '100', '--peers', '2'],
     ['--steps', '3'],
     ['--steps', '3:20,2:100'],
@@ -156,7 +161,7 @@ t.test('a queue holds a product of its own link, at least a burst, and stays whe
 })
 
 t.test('figures follow from one transfer', async t => {
-  const figures = figuresOf(TRIAL, 10e6)
+  const figures = figuresOf(TRIAL)
   t.equal(figures.goodput, 80)
   t.equal(figures.efficiency.toFixed(4), (80 / limitOf(100, 0.1)).toFixed(4))
   // Of 7900 that the uplink carried 790 were lost, as a tenth is; 100 more found the queue full.
@@ -168,7 +173,7 @@ t.test('figures follow from one transfer', async t => {
 t.test('nothing is beyond the necessary where only chance took datagrams', async t => {
   const data = { entered: 10_000, carried: 10_000, lost: 3_000, queueFull: 0, tooLarge: 0, delivered: 7_000 }
   const counts = { ...TRIAL.counts, data: { ...data, octets: data.entered * 1_500 } }
-  const { beyond } = figuresOf({ ...TRIAL, counts }, 7_000 * 1_444)
+  const { beyond } = figuresOf({ ...TRIAL, counts, octets: 7_000 * 1_444 })
   t.equal(Math.abs(beyond) < 1e-12, true)
 })
 
@@ -178,7 +183,13 @@ t.test('the limit follows what the links could carry when', async t => {
   // 2 s at 100, 3 s at 20, the rest at 100.
   const capacity = [100, 20, 100].map((rate, at) => ({ seconds: [0, 2, 5][at] ?? 0, rate }))
   t.ok(Math.abs(secondsAtLimit(megabits(limitOf(360, 0)), capacity, 0) - 6) < 1e-9)
-  const { limit, efficiency } = figuresOf({ ...TRIAL, loss: 0, capacity, seconds: 8 }, megabits(limitOf(360, 0)))
+  const { limit, efficiency } = figuresOf({
+    ...TRIAL,
+    loss: 0,
+    capacity,
+    seconds: 8,
+    octets: megabits(limitOf(360, 0)),
+  })
   t.equal(limit.toFixed(3), limitOf(60, 0).toFixed(3))
   t.equal(efficiency.toFixed(3), '0.750')
 })
@@ -242,7 +253,7 @@ t.test('the table lines up its cells, and says what is doubtful below', async t 
   const options = optionsOf(['--size', '10', '--loss', '10,20'])
   const late = { ...TRIAL, counts: { ...TRIAL.counts, lateness: { median: 1, p95: 2, p99: 12 }, overruns: 3 } }
   const rows = rowsOf([late, { ...FAILED, loss: 0.2 }], options)
-  t.strictSame(benchTable(rows, options.rtt), [
+  t.strictSame(benchTable(rows, options), [
     'loss    time  goodput  limit      E  beyond    CPU peers  CPU collector  queue median  queue p95',
     '10 %  1.00 s     80.0   86.6  0.923   4.0 %  20 % (20.0)    40 % (40.0)        2.0 ms     8.0 ms',
     '20 %       -        -   77.0      -       -            -              -             -          -',
@@ -253,9 +264,38 @@ t.test('the table lines up its cells, and says what is doubtful below', async t 
     /10 %: 3 datagrams were lost in the relay's own sockets/,
     /20 %: 1 of 1 transfers failed/,
   ])
-  t.match(cellsOf(rows[0]!, 100)[1], '1.00 s = 10.0 RTT')
+  t.match(cellsOf(rows, { ...options, rtt: 100 }).rows[0]?.[1], '1.00 s = 10.0 RTT')
   const stepped = { ...rows[0]!, median: { ...rows[0]!.median!, settling: [0.25, undefined] } }
   t.match(remarks([stepped]), [/goodput/, '10 %: each new rate was found: after 0.3 s, never'])
+})
+
+t.test('beside others, each has a row of its own, and the command its multiple of their goodput', async t => {
+  const options = optionsOf(['--size', '10', '--loss', '10', '--against', 'udx', '--namespaces'])
+  const other = (system: DoneTrial['system'], part: Partial<DoneTrial>): DoneTrial => ({ ...TRIAL, system, ...part })
+  const stopped = other('tcp-cubic', { seconds: 5, octets: 1e6, isWhole: false })
+  const rows = rowsOf([TRIAL, other('udx', { seconds: 2 }), { ...FAILED, system: 'tcp-bbr' }, stopped], options)
+  t.strictSame(
+    rows.map(({ system, ratio }) => [system, ratio]),
+    [
+      ['peer-udp', undefined],
+      ['udx', 2],
+      ['tcp-bbr', undefined],
+      ['tcp-cubic', 50],
+    ],
+  )
+  const [titles = '', own = '', udx = ''] = benchTable(rows, options)
+  t.match(titles, /^loss +system .* ratio$/)
+  t.match(own, /^10 % +peer-udp .* -$/)
+  t.match(udx, /^10 % +udx .* 2\.00$/)
+  t.match(remarks(rows), [
+    /goodput/,
+    /ratio/,
+    '10 %, tcp-bbr: 1 of 1 transfers failed',
+    '10 %, tcp-cubic: stopped before the end in 1 of 1',
+  ])
+  const html = page({ options, rows, description: describeRun(options, 50_000), traces: [] })
+  for (const name of ['udx-native: ', 'TCP: ', 'tcp-bbr']) t.match(html, name)
+  t.strictSame(systemsOf(optionsOf(['--namespaces', '--peers', '2'])), ['peer-udp'], 'TCP has one sender')
 })
 
 t.test('CPU time is read past a name with spaces and brackets in it', async t => {
@@ -292,7 +332,7 @@ t.test('charts draw a bar for each number and none for what is unknown', async t
   t.match(drawn, 'a &lt; b')
   t.match(drawn, 'failed')
   t.notMatch(drawn, /NaN|undefined|height="-/)
-  t.notMatch(rateChart({ title: 'empty', progress: [], limits: [] }), /NaN|undefined/)
+  t.notMatch(rateChart({ title: 'empty', curves: [], limits: [] }), /NaN|undefined/)
   t.match(
     barChart({ title: '', unit: '', groups, series, decimals: 1, limit: { name: 'most', values: [1, 2, 3] } }),
     'most',
@@ -301,7 +341,7 @@ t.test('charts draw a bar for each number and none for what is unknown', async t
 })
 
 t.test('a drawing alone brings its colours, written out for viewers that know no variables', async t => {
-  const alone = standalone(rateChart({ title: 'T', progress: [], limits: [{ seconds: 0, rate: 10 }] }))
+  const alone = standalone(rateChart({ title: 'T', curves: [], limits: [{ seconds: 0, rate: 10 }] }))
   t.match(alone, /^<svg [^>]*>\n<style>[\s\S]*<\/style>\n<rect class="paper"/)
   t.match(alone, 'prefers-color-scheme:dark')
   t.notMatch(alone, 'var(')
@@ -352,6 +392,9 @@ t.test('the page stands alone, and names the command that makes it again', async
 
 const TRIAL: DoneTrial = {
   kind: 'done',
+  system: 'peer-udp',
+  octets: 10e6,
+  isWhole: true,
   loss: 0.1,
   run: 1,
   seconds: 1,
@@ -394,7 +437,7 @@ const TRACE = [
   .map(line => `${JSON.stringify(line)}\n`)
   .join('')
   .concat('{"t":700,"na')
-const FAILED: FailedTrial = { kind: 'failed', loss: 0.1, run: 9, why: 'not done after 20 s' }
+const FAILED: FailedTrial = { kind: 'failed', system: 'peer-udp', loss: 0.1, run: 9, why: 'not done after 20 s' }
 
 function optionsOf(argv: readonly string[]): BenchOptions {
   const options = readOptions(argv)

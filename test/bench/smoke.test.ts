@@ -1,7 +1,7 @@
 // The whole bench, small: real processes through the relay, a table, and a report.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { accessSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -69,6 +69,33 @@ t.test('goes on when a peer ends in the middle, and finds the new rates that it 
   t.equal(trial.counts.flow.changes.length, 2)
 })
 
+t.test('runs other transports through the same links', { skip: await lacks('udx-native', 'utp-native') }, async t => {
+  const folder = t.testdir({})
+  const flags = '--smoke --loss 0 --against udx,utp --json all.json --out out'
+  const { code, stdout, stderr } = await bench(folder, flags.split(' '))
+  t.equal(code, 0, stderr)
+  for (const name of ['peer-udp', 'udx', 'utp']) t.match(stdout, new RegExp(`^ *0 % +${name} `, 'm'))
+  const { rows } = JSON.parse(readFileSync(join(folder, 'all.json'), 'utf8'))
+  for (const { system, trials, median } of rows) {
+    t.ok(trials[0].counts.data.octets > trials[0].octets, `${system} went through the relay`)
+    t.ok(median.efficiency > 0 && median.efficiency < 1.02, `${system}: E ${median.efficiency}`)
+  }
+})
+
+const namespaces = { skip: await lacksNamespaces() }
+t.test('uses namespaces with kernel TCP beside, and leaves none behind', namespaces, async t => {
+  const folder = t.testdir({})
+  const { code, stdout, stderr, pid } = await bench(folder, '--smoke --loss 0 --namespaces --out out'.split(' '))
+  t.equal(code, 0, stderr)
+  for (const name of ['peer-udp', 'tcp-bbr', 'tcp-cubic']) t.match(stdout, new RegExp(`^ *0 % +${name} `, 'm'))
+  t.notMatch(stdout, 'failed')
+  t.strictSame(namespacesOf(pid), [])
+
+  const interrupted = await bench(folder, '--smoke --namespaces --out out'.split(' '), /0 % loss, peer-udp: .*E/)
+  t.equal(interrupted.code, 130, interrupted.stderr)
+  t.strictSame(namespacesOf(interrupted.pid), [])
+})
+
 t.test('Ctrl-C ends everything, with exit code 130', async t => {
   const folder = t.testdir({})
   const { code, stdout, stderr } = await bench(folder, ['--smoke', '--out', 'out'], /0 % loss: .*E/)
@@ -84,6 +111,28 @@ t.test('a flag that makes no sense is exit code 2 and one line', async t => {
   t.equal(stdout, '')
 })
 
+/** @returns why a test has to be left out, or false */
+async function lacks(...packages: readonly string[]): Promise<string | false> {
+  for (const name of packages) {
+    if (!(await import(name).then(Boolean, () => false))) return `the package ${name} can't be loaded`
+  }
+  return false
+}
+
+async function lacksNamespaces(): Promise<string | false> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'needs Linux and root'
+  const name = `pu-test-${process.pid}`
+  try {
+    execFileSync('ip', ['netns', 'add', name], { stdio: 'ignore' })
+    execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' })
+    accessSync('/dev/net/tun')
+  } catch {
+    return 'namespaces, or /dev/net/tun, are not to be had'
+  }
+  const kernel = readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8')
+  return kernel.includes('bbr') ? lacks('koffi') : 'this kernel has no BBR'
+}
+
 /** @param interruptAt words on stderr at which it gets Ctrl-C */
 async function bench(cwd: string, args: readonly string[], interruptAt?: RegExp) {
   const child = spawn(process.execPath, [BENCH, ...args], { cwd, env: { PATH: process.env.PATH, TMPDIR: cwd } })
@@ -96,7 +145,11 @@ async function bench(cwd: string, args: readonly string[], interruptAt?: RegExp)
     if (interruptAt?.test(stderr)) child.kill('SIGINT')
   })
   const [code] = await once(child, 'close')
-  return { code, stdout, stderr }
+  return { code, stdout, stderr, pid: child.pid }
+}
+
+function namespacesOf(pid: number | undefined): string[] {
+  return readdirSync('/run/netns').filter(name => name.startsWith(`pu-bench-${pid}-`))
 }
 
 /** Folders that a bench did not take away. */

@@ -1,8 +1,10 @@
 // The file that is moved, and the folders it is moved between.
 import { createCipheriv, createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
 const NAME = 'bench.bin'
 const KEY_BYTES = 16
@@ -49,6 +51,12 @@ export class BenchFile {
 
   get rebuilt(): string {
     return join(this.rebuiltFolder, NAME)
+  }
+
+  async sha256OfRebuilt(): Promise<string> {
+    const hash = createHash('sha256')
+    await pipeline(createReadStream(this.rebuilt, { highWaterMark: WRITE_BYTES }), hash)
+    return hash.digest('hex')
   }
 
   /** Takes away what a collector made, whole or not. */

@@ -1,19 +1,15 @@
-// One process of a swarm under measurement: the command as a user starts it, and what it says in JSON lines.
+// One process under measurement, and what it says in JSON lines on stdout.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 
-/** The built command of this package, wherever this module was compiled to. */
-const CLI = fileURLToPath(new URL('./cli.js', import.meta.resolve('peer-udp')))
-
-/** A JSON line of the command; spec/interface.md says which fields each type has. */
+/** A JSON line; of the command itself, spec/interface.md says which fields each type has. */
 export interface Line {
   readonly t: string
   readonly [field: string]: unknown
 }
 
-export class SwarmProcess {
+export class JsonProcess {
   /** Fulfilled with the last words on stderr when the process has ended and all that it said was heard. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
@@ -22,8 +18,9 @@ export class SwarmProcess {
   #lastWords = ''
   #isOver = false
 
-  constructor(args: readonly string[], onLine: (line: Line) => void = () => {}) {
-    this.#child = spawn(process.execPath, [CLI, ...args, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  /** @param command the program, and what it is given */
+  constructor([program = '', ...args]: readonly string[], onLine: (line: Line) => void = () => {}) {
+    this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const { stdout, stderr } = this.#child
     if (stdout === null || stderr === null) throw new Error('the process has no pipes')
     createInterface({ input: stderr }).on('line', words => {
@@ -56,7 +53,7 @@ export class SwarmProcess {
     }
   }
 
-  signal(name: 'SIGINT' | 'SIGKILL'): void {
+  signal(name: 'SIGINT' | 'SIGKILL' | 'SIGSTOP'): void {
     if (!this.#isOver) this.#child.kill(name)
   }
 
