@@ -15,6 +15,8 @@ export type Opposing = (typeof AGAINST)[number]
 export type SystemName = 'peer-udp' | Opposing | (typeof KERNEL)[number]
 
 export interface System {
+  /** In charts. */
+  readonly label: string
   /** Of OPPONENTS; undefined = the command itself. */
   readonly adapter: string | undefined
   /** The package that it needs. */
@@ -34,11 +36,39 @@ const TCP_OVERHEAD = 20 + 20 + 12
 const OVERHEAD_OF_20 = IP_UDP_BYTES + 20
 
 export const SYSTEMS: Readonly<Record<SystemName, System>> = {
-  'peer-udp': { adapter: undefined, overhead: OVERHEAD_BYTES, data: 'chunks', tone: 'blue' },
-  udx: { adapter: 'udx', needs: 'udx-native', overhead: OVERHEAD_OF_20, data: 'large', tone: 'orange' },
-  utp: { adapter: 'utp', needs: 'utp-native', overhead: OVERHEAD_OF_20, data: 'large', tone: 'purple' },
-  'tcp-bbr': { adapter: 'tcp', congestionControl: 'bbr', overhead: TCP_OVERHEAD, data: 'large', tone: 'green' },
-  'tcp-cubic': { adapter: 'tcp', congestionControl: 'cubic', overhead: TCP_OVERHEAD, data: 'large', tone: 'grey' },
+  'peer-udp': { label: 'peer-udp', adapter: undefined, overhead: OVERHEAD_BYTES, data: 'chunks', tone: 'blue' },
+  udx: {
+    label: 'udx-native',
+    adapter: 'udx',
+    needs: 'udx-native',
+    overhead: OVERHEAD_OF_20,
+    data: 'large',
+    tone: 'orange',
+  },
+  utp: {
+    label: 'utp-native',
+    adapter: 'utp',
+    needs: 'utp-native',
+    overhead: OVERHEAD_OF_20,
+    data: 'large',
+    tone: 'purple',
+  },
+  'tcp-bbr': {
+    label: 'TCP BBR',
+    adapter: 'tcp',
+    congestionControl: 'bbr',
+    overhead: TCP_OVERHEAD,
+    data: 'large',
+    tone: 'green',
+  },
+  'tcp-cubic': {
+    label: 'TCP CUBIC',
+    adapter: 'tcp',
+    congestionControl: 'cubic',
+    overhead: TCP_OVERHEAD,
+    data: 'large',
+    tone: 'grey',
+  },
 }
 
 /** In the order of the table. All but the command itself have one sender. */

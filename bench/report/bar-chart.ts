@@ -65,9 +65,9 @@ export function barChart(chart: BarChart): string {
       const x = start + (place + (1 - BAR_FILL) / 2) * width
       const barWidth = width * BAR_FILL
       content.push(
-        bar(x, y(value), barWidth, BOTTOM - y(value), tone, `${name}: ${value.toFixed(chart.decimals)} ${chart.unit}`),
+        bar(x, y(value), barWidth, BOTTOM - y(value), tone, `${name}: ${digits(value, chart.decimals)} ${chart.unit}`),
       )
-      const shown = value.toFixed(isWide ? chart.decimals : value < 10 ? Math.min(1, chart.decimals) : 0)
+      const shown = digits(value, isWide ? chart.decimals : value < 10 ? Math.min(1, chart.decimals) : 0)
       const style = isWide ? 'number' : 'number tiny'
       labels.push(text(x + barWidth / 2, y(value) - 5, shown, { anchor: 'middle', style }))
     }
@@ -85,6 +85,11 @@ export function barChart(chart: BarChart): string {
     content.push(text(LEFT, height - 16, chart.caption, { style: 'small muted' }))
   }
   return svg(height, chart.title, content)
+}
+
+/** Without a minus before nothing. */
+function digits(value: number, decimals: number): string {
+  return (Number(value.toFixed(decimals)) || 0).toFixed(decimals)
 }
 
 function namesOf({ series, limit, unit }: BarChart): string[] {

@@ -12,12 +12,13 @@ type Pick = (median: Figures) => number | undefined
 /** The chart that says most: it also stands alone. @param settings one line of them */
 export function goodputChart(rows: readonly Row[], options: BenchOptions, settings: string): string {
   const own = rows.filter(({ system }) => system === 'peer-udp')
+  const who = systemsOf(options).length > 1 ? 'peer-udp: ' : ''
   return barChart({
     title: 'Goodput under loss',
     unit: 'Mbit/s',
     groups: own.map(({ loss, median }) => ({
       label: `${percent(loss)} loss`,
-      note: median === undefined ? 'failed' : `E ${median.efficiency.toFixed(3)}`,
+      note: median === undefined ? 'failed' : `${who}E ${median.efficiency.toFixed(3)}`,
     })),
     series: seriesOf(rows, options, median => median.goodput),
     limit: { name: 'limit of the link', values: own.map(({ limit }) => limit) },
@@ -73,7 +74,7 @@ export function rateCharts(rows: readonly Row[], { losses }: BenchOptions): stri
     const trials = rows.filter(row => row.loss === loss).map(row => row.trials.find(trial => trial.kind === 'done'))
     const done = trials.filter(trial => trial !== undefined)
     const curves = done.map(
-      ({ system, progress }): RateCurve => ({ name: system, tone: SYSTEMS[system].tone, progress }),
+      ({ system, progress }): RateCurve => ({ name: SYSTEMS[system].label, tone: SYSTEMS[system].tone, progress }),
     )
     const [first] = done
     if (first === undefined) return []
@@ -86,7 +87,8 @@ export function rateCharts(rows: readonly Row[], { losses }: BenchOptions): stri
 function seriesOf(rows: readonly Row[], options: BenchOptions, pick: Pick): BarSeries[] {
   return systemsOf(options).map(system => {
     const own = rows.filter(row => row.system === system)
-    return { ...oneSeries(own, pick), name: system, tone: SYSTEMS[system].tone }
+    const { label, tone } = SYSTEMS[system]
+    return { ...oneSeries(own, pick), name: label, tone }
   })
 }
 

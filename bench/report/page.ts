@@ -13,8 +13,8 @@ import { cellsOf, percent, remarks } from './table.js'
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1f2328;--muted:#59636e;--line:#d1d9e0;--paper:#fff}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--muted:#9198a1;--line:#3d444d;--paper:#0d1117}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:920px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}.muted{color:var(--muted)}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:1080px;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}.muted{color:var(--muted)}ul{padding-left:1.2rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;white-space:nowrap;font-size:14px}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line)}th{font-weight:600}.right{text-align:right}.left{text-align:left}
 svg{max-width:100%;height:auto;display:block;margin:1rem 0}code{font-size:.9em;overflow-wrap:anywhere}
@@ -58,7 +58,7 @@ export function page({ options, rows, description, traces }: PageParts): string 
 <p>${escaped(settings)}<br><span class="muted">${date}. ${escaped(computer)}.
 The relay carries ${exact(Math.round(ceiling))} datagrams/s there.</span></p>
 ${htmlTable(rows, options)}
-${remarks(rows).map(paragraph).join('\n')}
+<ul class="muted">${remarks(rows).map(item).join('')}</ul>
 ${[goodputChart(rows, options, settings), ...moreCharts(rows, options)].join('\n')}
 <h2>Over time</h2>
 ${rateCharts(rows, options).join('\n')}
@@ -85,6 +85,10 @@ function htmlTable(rows: readonly Row[], options: BenchOptions): string {
   const titles = cells.columns.map(({ title }) => title)
   const lines = [line('th', titles), ...cells.rows.map(row => line('td', row))]
   return `<div class="wide"><table>\n${lines.join('\n')}\n</table></div>`
+}
+
+function item(words: string): string {
+  return `<li>${escaped(words)}</li>`
 }
 
 function paragraph(words: string): string {

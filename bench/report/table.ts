@@ -79,8 +79,8 @@ function remarksOn({ trials, median }: Row): string[] {
 
 /** `5 %`, `0.1 %`: as many decimals as there are, or as asked for. */
 export function percent(share: number, decimals?: number): string {
-  const value = share * 100
-  return `${decimals === undefined ? Number(value.toFixed(3)) : value.toFixed(decimals)} %`
+  const value = Number((share * 100).toFixed(decimals ?? 3)) || 0
+  return `${decimals === undefined ? value : value.toFixed(decimals)} %`
 }
 
 /** What takes a few round trips is told in them too. */

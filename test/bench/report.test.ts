@@ -11,7 +11,7 @@ import { describeRun } from '../../bench/report/description.js'
 import { page } from '../../bench/report/page.js'
 import { rateChart, ratesOf } from '../../bench/report/rate-chart.js'
 import { escaped, standalone, ticks } from '../../bench/report/svg.js'
-import { benchTable, cellsOf, remarks } from '../../bench/report/table.js'
+import { benchTable, cellsOf, percent, remarks } from '../../bench/report/table.js'
 import { settlingTimes } from '../../bench/settling.js'
 import { systemsOf } from '../../bench/systems.js'
 import { readTrace } from '../../bench/trace/read-trace.js'
@@ -296,6 +296,12 @@ t.test('beside others, each has a row of its own, and the command its multiple o
   const html = page({ options, rows, description: describeRun(options, 50_000), traces: [] })
   for (const name of ['udx-native: ', 'TCP: ', 'tcp-bbr']) t.match(html, name)
   t.strictSame(systemsOf(optionsOf(['--namespaces', '--peers', '2'])), ['peer-udp'], 'TCP has one sender')
+})
+
+t.test('a percentage has no minus before nothing', async t => {
+  t.equal(percent(-0.0001, 1), '0.0 %')
+  t.equal(percent(-0.01, 1), '-1.0 %')
+  t.equal(percent(0.005), '0.5 %')
 })
 
 t.test('CPU time is read past a name with spaces and brackets in it', async t => {
