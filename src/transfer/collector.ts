@@ -3,9 +3,8 @@
 // what that peer still owed (work.ts).
 //
 // Pure: datagrams, results of I/O and instants go in; PULLs, effects and events come out.
-import { type Random, randomSession } from '../ambient.js'
+import { randomSession } from '../ambient.js'
 import { divideIntoFragments, FileLayout } from '../content/layout.js'
-import type { PartialTree } from '../content/tree.js'
 import { type Endpoint, sameEndpoint } from '../endpoint.js'
 import { after, type BlockIndex, earliest, type Instant, NEVER, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
@@ -13,6 +12,7 @@ import { ERROR_CODE, TAG } from '../wire/layout.js'
 import type { Pull } from '../wire/message.js'
 import type { OpenBlock } from './assembly.js'
 import { Blocks } from './blocks.js'
+import type { CollectorOptions, PeerSource, Source } from './collector-options.js'
 import type { CollectorEvent, EffectSink, Turn } from './effect.js'
 import { FATAL_ERRORS } from './fatal-errors.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
@@ -37,27 +37,6 @@ const PROGRESS_MS = 200
 /** Without a turn for so long, though one was due every PROGRESS_MS, the process itself stood still. */
 const STALL_MS = 500
 const RATE_SPAN_MS = 1_000
-
-/** Who holds the file: a peer that offers it, or the collector itself. */
-export type Source = { readonly kind: 'peer'; readonly endpoint: Endpoint } | { readonly kind: 'self' }
-type PeerSource = Extract<Source, { kind: 'peer' }>
-
-export interface CollectorOptions {
-  readonly tree: PartialTree
-  /** The collector's own copy of the file, by its key for `read-block`. */
-  readonly ownFile: number | undefined
-  /** Our session as the list shows it. */
-  readonly member: bigint
-  readonly chunkSize: number
-  /** Octets of our socket's receive buffer. */
-  readonly receiveBuffer: number
-  /** A first guess of round trips, ms. */
-  readonly roundTrip: number | undefined
-  /** Whether we are on the list: peers serve nobody else. */
-  readonly isListed: boolean
-  readonly random: Random
-  readonly trace?: boolean | undefined
-}
 
 interface Addressed {
   readonly to: Endpoint

@@ -7,7 +7,8 @@ import { faultOf, TRACE_FIELDS, TRACE_LINES, type TraceLine } from '../trace-spe
 import { built, freePorts, run } from './process.js'
 import { Swarm } from './swarm.js'
 
-const SELDOM = 'path:timeout path:suspended path:resumed path:lost work:duplicate block:bad member:waits'.split(' ')
+const SELDOM =
+  'path:train path:timeout path:suspended path:resumed path:lost work:duplicate block:bad member:waits'.split(' ')
 
 await built()
 

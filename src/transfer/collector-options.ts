@@ -1,0 +1,24 @@
+import type { Random } from '../ambient.js'
+import type { PartialTree } from '../content/tree.js'
+import type { Endpoint } from '../endpoint.js'
+
+/** Who holds the file: a peer that offers it, or the collector itself. */
+export type Source = { readonly kind: 'peer'; readonly endpoint: Endpoint } | { readonly kind: 'self' }
+export type PeerSource = Extract<Source, { kind: 'peer' }>
+
+export interface CollectorOptions {
+  readonly tree: PartialTree
+  /** The collector's own copy of the file, by its key for `read-block`. */
+  readonly ownFile: number | undefined
+  /** Our session as the list shows it. */
+  readonly member: bigint
+  readonly chunkSize: number
+  /** Octets of our socket's receive buffer. */
+  readonly receiveBuffer: number
+  /** A first guess of round trips, ms. */
+  readonly roundTrip: number | undefined
+  /** Whether we are on the list: peers serve nobody else. */
+  readonly isListed: boolean
+  readonly random: Random
+  readonly trace?: boolean | undefined
+}
