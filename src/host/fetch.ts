@@ -155,7 +155,8 @@ export class Fetch {
     }
     const tree = new PartialTree(digests, offer.size, offer.root, own?.tree)
     const options = { ...this.#options, tree, ownFile: own?.key, roundTrip, isListed }
-    this.collector = new Collector(options, sources, now, effects)
+    this.collector = new Collector(options, sources, now)
+    this.drive(effects, now, (collector, turn) => collector.start(turn))
     return true
   }
 

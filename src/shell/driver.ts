@@ -1,5 +1,5 @@
-// Joins one host to one socket, the files and the clock, as host/contract.ts says: a turn is one batch or one input, all
-// its effects in order, everything that is due to be sent, what is to be reported, and the alarm set anew. Turns never nest: what comes up during one
+// Joins one host to one socket, the files and the clock, as host/contract.ts says: a turn is one batch or one input,
+// everything that is due to be sent, its effects, and the alarm set anew. Turns never nest: what comes up during one
 // (the result of a hash, a `stop` from a listener) waits for its end. An error of our own ends the process: it isn't caught here.
 import type { Endpoint } from '../endpoint.js'
 import { assert } from '../errors.js'
@@ -128,9 +128,9 @@ export class Driver {
   }
 
   #completeTurn(at: Instant): void {
-    for (const effect of this.#effects) this.#perform(effect)
     this.#rate.add(this.#sendDue(at), at)
-    // Listeners may take their time: what is due goes out before.
+    // The listener takes its time: nothing else waits for it.
+    for (const effect of this.#effects) if (effect.kind !== 'report') this.#perform(effect)
     for (const effect of this.#effects) if (effect.kind === 'report') this.#options.onEvent?.(effect.event)
     this.#effects.length = 0
     if (this.#stopped !== undefined) this.#end(this.#close(this.#stopped))
@@ -152,9 +152,9 @@ export class Driver {
     return bytes
   }
 
-  #perform(effect: Effect): void {
+  #perform(effect: Exclude<Effect, { readonly kind: 'report' }>): void {
     if (effect.kind === 'stopped') this.#stopped = effect.why
-    else if (effect.kind !== 'report') this.#disk.perform(effect)
+    else this.#disk.perform(effect)
   }
 
   async #close(why: StopReason): Promise<StopReason> {

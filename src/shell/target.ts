@@ -7,11 +7,19 @@ import { BLOCK_BYTES } from '../wire/layout.js'
 import { fileError } from './file-fault.js'
 import { behind } from './memory-run.js'
 
+/** Written octets that are brought to the disk while more come, so that little is left to wait for at the end. */
+const FLUSH_BYTES = 4 * 1024 * 1024
+
 /** The file that a collector makes: `OUT.part` beside `out` until it is whole, then `out` itself. */
 export class Target {
   readonly #out: string
   readonly #part: string
   #handle: FileHandle | undefined
+  /** Octets written since the last flush began. */
+  #unflushed = 0
+  #isFlushing = false
+  /** After it failed once, a flush that succeeds says nothing of what was written before. */
+  #flushFault: unknown
 
   private constructor(out: string) {
     this.#out = out
@@ -67,6 +75,8 @@ export class Target {
         at += bytesWritten
         left = behind(left, bytesWritten)
       }
+      this.#unflushed += data.length
+      if (this.#unflushed >= FLUSH_BYTES && !this.#isFlushing) void this.#flush(this.#handle)
     } catch (error) {
       throw fileError('write', this.#part, error)
     }
@@ -77,11 +87,23 @@ export class Target {
     assert(this.#handle !== undefined, 'a target is prepared before it is finished')
     try {
       await this.#handle.sync()
+      if (this.#flushFault !== undefined) throw this.#flushFault
       await this.abandon()
       await rename(this.#part, this.#out)
     } catch (error) {
       throw fileError('write', this.#out, error)
     }
+  }
+
+  async #flush(handle: FileHandle): Promise<void> {
+    this.#isFlushing = true
+    this.#unflushed = 0
+    try {
+      await handle.datasync()
+    } catch (error) {
+      this.#flushFault ??= error
+    }
+    this.#isFlushing = false
   }
 
   /** Closes `OUT.part` and leaves it where it is; does nothing where there is none. */

@@ -193,9 +193,9 @@ export class Station {
 
   #endTurn(): void {
     this.counters.turns++
+    this.#sendDue()
     for (const effect of this.#effects) this.#perform(effect)
     this.#effects.length = 0
-    this.#sendDue()
     if (this.stopReason === undefined) this.#arm()
     else this.#close('stopped')
   }

@@ -24,6 +24,8 @@ export class Blocks {
   readonly #work: Work
   readonly #ledger: Ledger
   readonly #done: Bitmap
+  /** Blocks that are to be written when there is a file to write to. */
+  #waiting: OpenBlock[] | undefined = []
   /** Blocks whose last chunk came in this turn. */
   #whole: OpenBlock[] = []
   #parked = 0
@@ -38,7 +40,14 @@ export class Blocks {
   }
 
   get isComplete(): boolean {
-    return this.#done.isFull
+    return this.#waiting === undefined && this.#done.isFull
+  }
+
+  /** There is a file to write to. */
+  onTargetReady(effects: EffectSink): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const open of waiting) this.#write(open, effects)
   }
 
   onChunk(d: Uint8Array, payload: Uint8Array, path: Path, now: Instant): void {
@@ -106,8 +115,7 @@ export class Blocks {
     const open = this.#work.assembly.find(block)
     if (open?.state !== 'hashing') return undefined
     if (this.#tree.leaf(block)?.every((octet, i) => octet === hash[i])) {
-      open.state = 'writing'
-      effects.push({ kind: 'write-block', block, data: open.data })
+      this.#write(open, effects)
       return undefined
     }
     this.counters.badBlocks++
@@ -149,16 +157,20 @@ export class Blocks {
 
   #onWhole(open: OpenBlock, effects: EffectSink): void {
     this.#work.release(open)
-    if (open.sources.every(source => source < PATH_SOURCES_FROM)) {
-      open.state = 'writing'
-      effects.push({ kind: 'write-block', block: open.index, data: open.data })
-    } else if (this.#tree.leaf(open.index) === undefined) {
+    if (open.sources.every(source => source < PATH_SOURCES_FROM)) this.#write(open, effects)
+    else if (this.#tree.leaf(open.index) === undefined) {
       open.state = 'parked'
       this.#parked++
     } else {
       open.state = 'hashing'
       effects.push({ kind: 'hash-block', block: open.index, data: open.data })
     }
+  }
+
+  #write(open: OpenBlock, effects: EffectSink): void {
+    open.state = 'writing'
+    if (this.#waiting === undefined) effects.push({ kind: 'write-block', block: open.index, data: open.data })
+    else this.#waiting.push(open)
   }
 
   #onDuplicate(block: BlockIndex, offset: number): void {

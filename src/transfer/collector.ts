@@ -13,7 +13,7 @@ import type { Pull } from '../wire/message.js'
 import type { OpenBlock } from './assembly.js'
 import { Blocks } from './blocks.js'
 import type { CollectorOptions, PeerSource, Source } from './collector-options.js'
-import type { CollectorEvent, EffectSink, Turn } from './effect.js'
+import type { CollectorEvent, Turn } from './effect.js'
 import { FATAL_ERRORS } from './fatal-errors.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import { LocalSource } from './local-source.js'
@@ -43,13 +43,13 @@ interface Addressed {
   readonly message: Pull
 }
 
-type State = 'preparing' | 'collecting' | 'finishing' | 'done'
+type State = 'collecting' | 'finishing' | 'done'
 
 export class Collector {
   readonly trace: Trace | undefined
   isListed: boolean
   #beyondCredit = 0
-  #state: State = 'preparing'
+  #state: State = 'collecting'
   readonly #options: CollectorOptions
   readonly #layout: FileLayout
   readonly #local: LocalSource | undefined
@@ -62,8 +62,6 @@ export class Collector {
   /** Paths that something came from in this turn. */
   readonly #touched = new Set<Path>()
   #outgoing: Addressed[] = []
-  /** News of the list that came before there were paths. */
-  readonly #postponed: ((turn: Turn) => void)[] = []
   #statement = 0
   #progressAt: Instant
   #turnAt: Instant
@@ -71,8 +69,8 @@ export class Collector {
   #rateBytes = 0
   #rate = 0
 
-  /** Divides the file among `sources` and has the target prepared. */
-  constructor(options: CollectorOptions, sources: readonly Source[], now: Instant, effects: EffectSink) {
+  /** Divides the file among `sources`. Nothing happens before `start`. */
+  constructor(options: CollectorOptions, sources: readonly Source[], now: Instant) {
     this.#options = options
     this.isListed = options.isListed
     this.#layout = new FileLayout(options.tree.size)
@@ -89,33 +87,32 @@ export class Collector {
     this.#progressAt = now
     this.#turnAt = now
     this.#rateSince = now
-    effects.push({ kind: 'prepare-target', size: this.#layout.size })
   }
 
   get counters(): Readonly<Record<string, number>> {
     return { ...this.#blocks.counters, beyondCredit: this.#beyondCredit }
   }
 
-  onTargetReady(error: string | undefined, turn: Turn): void {
-    if (this.#state !== 'preparing') return
-    if (error !== undefined) {
-      this.#finish({ kind: 'disk', detail: error }, turn)
-      return
-    }
-    this.#state = 'collecting'
+  /** Asks all sources at once; what comes before the target is ready waits for it. */
+  start(turn: Turn): void {
+    turn.effects.push({ kind: 'prepare-target', size: this.#layout.size })
     for (const [i, source] of this.#sources.entries()) {
       const { start, end } = this.#ledger.fragments[i]!
       const worker = source.kind === 'self' ? LOCAL_SOURCES['own fragment'] : this.#addPath(source, turn.now).number
       this.#work.schedule.assign(worker, start, end)
     }
-    // What the list said meanwhile.
-    for (const tell of this.#postponed.splice(0)) tell(turn)
+    this.#advance(turn)
+  }
+
+  onTargetReady(error: string | undefined, turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    if (error === undefined) this.#blocks.onTargetReady(turn.effects)
+    else this.#finish({ kind: 'disk', detail: error }, turn)
     this.#advance(turn)
   }
 
   /** A peer with the file joined: it takes part from now on. */
   onJoined(source: Source, turn: Turn): void {
-    if (this.#state === 'preparing') this.#postponed.push(later => this.onJoined(source, later))
     if (this.#state !== 'collecting' || source.kind === 'self') return
     if (this.#work.paths.some(path => path.state !== 'dead' && sameEndpoint(path.endpoint, source.endpoint))) return
     this.#addPath(source, turn.now)
@@ -124,7 +121,6 @@ export class Collector {
 
   /** The manager's word: this peer is gone. */
   onLeft(peer: Endpoint, turn: Turn): void {
-    if (this.#state === 'preparing') this.#postponed.push(later => this.onLeft(peer, later))
     const path = this.#work.paths.find(({ endpoint, state }) => state !== 'dead' && sameEndpoint(endpoint, peer))
     if (path !== undefined) this.#dropPath(path, 'left the list', turn)
   }
@@ -386,7 +382,7 @@ export class Collector {
   }
 
   #finish(failure: TransferFailure | undefined, { events }: Turn): void {
-    if (this.#state === 'preparing' || this.#state === 'collecting') this.#dismissAll(events)
+    if (this.#state === 'collecting') this.#dismissAll(events)
     this.#state = 'done'
     const endpointOf = (source: number) => this.#work.paths[source - PATH_SOURCES_FROM]?.endpoint
     events.push({ kind: 'finished', failure, fragments: this.#ledger.report(endpointOf) })

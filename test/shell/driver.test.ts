@@ -63,6 +63,18 @@ t.test('effects are performed in order, and what they bring comes in later turns
   t.strictSame(seen, ['first', 'second', 'hashed'])
 })
 
+t.test('what is due is sent before anyone hears of the turn', async t => {
+  const host = new ScriptedHost()
+  const waiting: number[] = []
+  const driver = await open(host, { onEvent: () => waiting.push(host.outbox.length) })
+  host.on('tick', effects => {
+    host.outbox.push([driver.local, 'something'])
+    effects.push(report('now'), { kind: 'stopped', why: 'asked' })
+  })
+  await driver.done
+  t.strictSame(waiting, [0])
+})
+
 t.test('a listener may stop the node in the middle of a turn', async t => {
   const host = new ScriptedHost()
   const driver = await open(host, { onEvent: () => void driver.stop() })

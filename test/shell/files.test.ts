@@ -103,6 +103,20 @@ t.test('an empty target is an empty file, and replaces what was there', async t 
   t.equal(readFileSync(out, 'utf8'), '')
 })
 
+t.test('a large target is flushed while it is written, and may be abandoned meanwhile', async t => {
+  const folder = t.testdir()
+  const blocks = Array.from({ length: 160 }, (_, i) => new Uint8Array(BLOCK_BYTES).fill(i))
+  for (const name of ['whole', 'abandoned']) {
+    const target = await Target.at(join(folder, name))
+    await target.prepare(blocks.length * BLOCK_BYTES)
+    await Promise.all(blocks.map((data, i) => target.writeBlock(blockIndex(i), data)))
+    await (name === 'whole' ? target.finish() : target.abandon())
+  }
+  const content = Buffer.concat(blocks)
+  t.ok(readFileSync(join(folder, 'whole')).equals(content))
+  t.ok(readFileSync(join(folder, 'abandoned.part')).equals(content))
+})
+
 t.test('an abandoned target keeps its .part and leaves the old file alone', async t => {
   const out = join(t.testdir({ out: 'old' }), 'out')
   const target = await Target.at(out)

@@ -199,6 +199,19 @@ t.test('whole blocks wait for their hash pages, and are verified then', async t 
   expectWhole(t, swarm.run())
 })
 
+t.test('data is asked for before there is a file to write to, and waits for it', async t => {
+  const swarm = new Swarm({ size: 3 * MEGABYTE, peers: 2, hasOwn: true, prepareTime: 60 })
+  swarm.run(50)
+  t.ok(swarm.peers.every(peer => peer.chunks > 0))
+  t.equal(swarm.verified, 0)
+  t.strictSame(
+    swarm.orders.filter(({ kind }) => kind === 'write-block' || kind === 'finish-target'),
+    [],
+  )
+  expectWhole(t, swarm.run())
+  expectWhole(t, new Swarm({ size: 0, peers: 1, prepareTime: 60 }).run(), 'an empty file')
+})
+
 t.test('a disk that fails ends the transfer with its words', async t => {
   for (const failing of ['prepare', 'write', 'finish'] as const) {
     const swarm = new Swarm({ size: MEGABYTE, failing }).run()

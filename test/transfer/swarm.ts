@@ -33,6 +33,8 @@ export interface SwarmOptions {
   readonly loss?: number
   /** Milliseconds one way, and up to how much more. */
   readonly delay?: number
+  /** How much longer the disk takes to make the file, ms. */
+  readonly prepareTime?: number
   readonly jitter?: number
   /** Mbit/s of each peer. */
   readonly rates?: readonly number[]
@@ -104,9 +106,8 @@ export class Swarm {
       },
       sources,
       this.now,
-      this.orders,
     )
-    this.#perform()
+    this.tell(turn => this.collector.start(turn))
   }
 
   addPeer(rate = 200): Peer {
@@ -291,8 +292,10 @@ export class Swarm {
   /** The collector's disk: every order is carried out a little later. */
   #perform(): void {
     for (; this.#taken < this.orders.length; this.#taken++) {
-      const give = this.#answerOf(this.orders[this.#taken]!)
-      this.#tasks.set({ kind: 'answer', give }, instant(this.now + this.#random.between(0.1, 1)))
+      const order = this.orders[this.#taken]!
+      const give = this.#answerOf(order)
+      const more = order.kind === 'prepare-target' ? (this.#options.prepareTime ?? 0) : 0
+      this.#tasks.set({ kind: 'answer', give }, instant(this.now + more + this.#random.between(0.1, 1)))
     }
   }
 
