@@ -73,9 +73,9 @@ export class Target {
       for (let at = first * BLOCK_BYTES; left.length > 0; ) {
         const { bytesWritten } = await this.#handle.writev(left, at)
         at += bytesWritten
+        this.#unflushed += bytesWritten
         left = behind(left, bytesWritten)
       }
-      this.#unflushed += data.length
       if (this.#unflushed >= FLUSH_BYTES && !this.#isFlushing) void this.#flush(this.#handle)
     } catch (error) {
       throw fileError('write', this.#part, error)

@@ -109,7 +109,7 @@ t.test('a large target is flushed while it is written, and may be abandoned mean
   for (const name of ['whole', 'abandoned']) {
     const target = await Target.at(join(folder, name))
     await target.prepare(blocks.length * BLOCK_BYTES)
-    await Promise.all(blocks.map((data, i) => target.writeBlock(blockIndex(i), data)))
+    await Promise.all(blocks.map((data, i) => target.writeBlocks(blockIndex(i), [data])))
     await (name === 'whole' ? target.finish() : target.abandon())
   }
   const content = Buffer.concat(blocks)
