@@ -1,4 +1,4 @@
-import { assert } from '../errors.js'
+import { assert, InvariantError } from '../errors.js'
 
 const WORD_BITS = 32
 const FIRST_BIT = 0x8000_0000
@@ -53,7 +53,7 @@ export class Bitmap {
 
   /** @returns whether it was not set before */
   set(index: number): boolean {
-    assert(index >= 0 && index < this.size, `bit ${index} of ${this.size}`)
+    if (index < 0 || index >= this.size) this.#fail(index)
     const bit = FIRST_BIT >>> (index & 31)
     if ((this.#words[index >>> 5]! & bit) !== 0) return false
     this.#words[index >>> 5]! |= bit
@@ -63,7 +63,7 @@ export class Bitmap {
 
   /** @returns whether it was set before */
   clear(index: number): boolean {
-    assert(index >= 0 && index < this.size, `bit ${index} of ${this.size}`)
+    if (index < 0 || index >= this.size) this.#fail(index)
     const bit = FIRST_BIT >>> (index & 31)
     if ((this.#words[index >>> 5]! & bit) === 0) return false
     this.#words[index >>> 5]! &= ~bit
@@ -152,8 +152,15 @@ export class Bitmap {
     return at + length
   }
 
+  /** Apart, so that no message is put together where all is well: this is asked for every chunk. */
+  #fail(index: number): never {
+    throw new InvariantError(`bit ${index} of ${this.size}`)
+  }
+
   #checkRange(first: number, end: number): void {
-    assert(first >= 0 && first <= end && end <= this.size, `bits ${first} to ${end} of ${this.size}`)
+    if (first < 0 || first > end || end > this.size) {
+      throw new InvariantError(`bits ${first} to ${end} of ${this.size}`)
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 // A block is BLOCK_BYTES of the file, the last one what is left. A chunk is `chunkSize` octets of one block, the last one
 // what is left of that block: no chunk reaches into the next block. A fragment is a run of whole blocks or whole chunks.
 // All places in the file are octets from its start; they stay below 2^41, so numbers hold them exactly.
-import { assert } from '../errors.js'
+import { assert, InvariantError } from '../errors.js'
 import {
   type BlockIndex,
   blockIndex,
@@ -41,13 +41,13 @@ export class FileLayout {
 
   /** Octets of a block: BLOCK_BYTES for each but the last. */
   blockBytes(block: BlockIndex): number {
-    assert(this.hasBlock(block), `block ${block} of ${this.blockCount}`)
+    if (!this.hasBlock(block)) throw new InvariantError(`block ${block} of ${this.blockCount}`)
     return Math.min(BLOCK_BYTES, this.size - block * BLOCK_BYTES)
   }
 
   /** The block that holds an octet. @param octet below `size` */
   blockAt(octet: number): BlockIndex {
-    assert(octet >= 0 && octet < this.size, `octet ${octet} of ${this.size}`)
+    if (octet < 0 || octet >= this.size) throw new InvariantError(`octet ${octet} of ${this.size}`)
     return blockIndex(Math.floor(octet / BLOCK_BYTES))
   }
 }

@@ -4,7 +4,7 @@
 // Hashes travel in pages: a page holds the hashes of the nodes TREE_PAGE_HEIGHTS below one node. So only the nodes at
 // heights 0, 5, 10, ... are stored: 33 octets a block with all of them, 0.05 % of the file.
 import type { Digests } from '../ambient.js'
-import { assert } from '../errors.js'
+import { assert, InvariantError } from '../errors.js'
 import { type BlockIndex, blockIndex } from '../units.js'
 import { HASH_BYTES, TREE_PAGE_HASHES_MAX, TREE_PAGE_HEIGHTS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
@@ -128,9 +128,10 @@ export class PartialTree implements HashTree {
 
   /** The next page to fetch on the way to a block's leaf hash: the highest that is missing; undefined when it is known. */
   pageFor(block: BlockIndex): TreePage | undefined {
-    assert(block >= 0 && block < this.#shape.nodes(0), `block ${block} of the tree`)
+    if (block < 0 || block >= this.#shape.nodes(0)) throw new InvariantError(`block ${block} of the tree`)
+    if (this.leaf(block) !== undefined) return undefined
     for (let height = this.#shape.topHeight; height > 0; height -= TREE_PAGE_HEIGHTS) {
-      const index = Math.floor(block / 2 ** height)
+      const index = block >>> height
       if (!this.isKnownPage(height, index)) return { height, index }
     }
     return undefined

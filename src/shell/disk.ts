@@ -8,11 +8,12 @@ import type { SharedFile } from './shared-file.js'
 import type { Target } from './target.js'
 
 /** Blocks read or written in one operation: a thread's handing over and back costs as much as some of them. */
-const RUN_MAX = 16
-/** Writes under way; what comes meanwhile gathers to longer runs. */
-const WRITES_MAX = 2
-/** Files smaller than this are hashed here and now: all of it takes less than starting a thread. */
-const THREAD_BYTES = 16 * 1024 * 1024
+const RUN_MAX = 32
+/** Of a large file so many blocks are gathered before they are written, or as many as come in so many milliseconds. */
+const GATHERED = 16
+const GATHER_MS = 2
+/** Files smaller than this are hashed here and now, and written at once: all of it takes less than starting a thread. */
+const LARGE_BYTES = 16 * 1024 * 1024
 
 export type DiskEffect = Exclude<Effect, { readonly kind: 'report' | 'stopped' }>
 type Read = Extract<Effect, { readonly kind: 'read-block' }>
@@ -36,7 +37,9 @@ export class Disk {
   readonly #pending = new Set<Promise<void>>()
   #reads: Read[] = []
   #writes: Write[] = []
-  #writing = 0
+  #isWriting = false
+  #gathering: NodeJS.Timeout | undefined
+  #isGathered = false
   #hasher: Hasher | undefined
   readonly #hashed: Input[] = []
 
@@ -75,21 +78,43 @@ export class Disk {
       this.#reads = []
       for (const run of runsOf(reads)) this.#start(this.#read(run))
     }
-    if (this.#writes.length === 0 || this.#writing >= WRITES_MAX) return
-    const runs = runsOf(this.#writes)
-    const now = runs.splice(0, WRITES_MAX - this.#writing)
-    this.#writes = runs.flat()
-    for (const run of now) this.#start(this.#write(run))
+    if (this.#writes.length === 0 || this.#isWriting) return
+    if (this.#hasLarge && this.#writes.length < GATHERED && !this.#isGathered) this.#gather()
+    else this.#startWriting()
   }
 
   /** Waits for what was begun: nothing is closed under an operation. */
   async close(): Promise<void> {
     this.#reads = []
     this.#writes = []
+    clearTimeout(this.#gathering)
     await Promise.all(this.#pending)
     await this.#hasher?.close()
     await this.#options.target?.abandon()
     for (const file of this.#options.files ?? []) await file.close()
+  }
+
+  #gather(): void {
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined
+      this.#isGathered = true
+      this.flush()
+    }, GATHER_MS)
+  }
+
+  /** One after the other: what comes meanwhile gathers. */
+  #startWriting(): void {
+    clearTimeout(this.#gathering)
+    this.#gathering = undefined
+    this.#isGathered = false
+    const [run = [], ...rest] = runsOf(this.#writes)
+    this.#writes = rest.flat()
+    this.#isWriting = true
+    this.#start(this.#write(run))
+  }
+
+  get #hasLarge(): boolean {
+    return this.#hasher !== undefined
   }
 
   #start(operation: Promise<void>): void {
@@ -113,15 +138,14 @@ export class Disk {
   }
 
   async #write(run: readonly Write[]): Promise<void> {
-    this.#writing++
     const data = run.map(write => write.data)
     const error = await faultOf(this.#target.writeBlocks(run[0]!.block, data))
-    this.#writing--
+    this.#isWriting = false
     this.#answer(run.map(({ block }) => ({ kind: 'block-written', block, error })))
   }
 
   async #prepare(size: number): Promise<void> {
-    if (size >= THREAD_BYTES) this.#hasher ??= new Hasher(() => this.#answer(this.#hashed.splice(0)))
+    if (size >= LARGE_BYTES) this.#hasher ??= new Hasher(() => this.#answer(this.#hashed.splice(0)))
     this.#answer([{ kind: 'target-ready', error: await faultOf(this.#target.prepare(size)) }])
   }
 

@@ -1,5 +1,5 @@
 // A file that this process offers: read through once, then block by block, each checked.
-import { constants } from 'node:fs'
+import { constants, fstatSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import type { Digests } from '../ambient.js'
@@ -55,7 +55,7 @@ export class SharedFile {
     try {
       const wanted = blocks.reduce((sum, block) => sum + block.length, 0)
       const got = await readvFully(this.#handle, blocks, this.#layout.blockStart(first))
-      const isTrusted = check === 'times' && got === wanted && (await this.#isAsHashed())
+      const isTrusted = check === 'times' && got === wanted && this.#isAsHashed()
       return blocks.map((block, i) => {
         const isThere = i * BLOCK_BYTES + block.length <= got
         return isTrusted || (isThere && this.#matches(blockIndex(first + i), block)) ? block : 'changed'
@@ -69,8 +69,8 @@ export class SharedFile {
     return this.#handle.close()
   }
 
-  async #isAsHashed(): Promise<boolean> {
-    return this.#stamp !== undefined && (await stampOf(this.#handle)) === this.#stamp
+  #isAsHashed(): boolean {
+    return this.#stamp !== undefined && stampOf(this.#handle) === this.#stamp
   }
 
   #matches(block: BlockIndex, octets: Uint8Array): boolean {
@@ -79,8 +79,9 @@ export class SharedFile {
 }
 
 /** Changes whenever someone writes to the file. */
-async function stampOf(handle: FileHandle): Promise<string> {
-  const { size, mtimeNs, ctimeNs } = await handle.stat({ bigint: true })
+function stampOf(handle: FileHandle): string {
+  // The file is open: this waits for no disk, and is done before a thread would have been woken for it.
+  const { size, mtimeNs, ctimeNs } = fstatSync(handle.fd, { bigint: true })
   return `${size} ${mtimeNs} ${ctimeNs}`
 }
 
@@ -96,10 +97,10 @@ export async function openShared(path: string, digests: Digests): Promise<Shared
   try {
     const { size: found, mtimeMs } = await handle.stat()
     if (found > FILE_BYTES_MAX) throw new FileError(`can't share ${path}: it is larger than 1 TiB`)
-    const before = await stampOf(handle)
+    const before = stampOf(handle)
     const isSettled = Date.now() - mtimeMs > SETTLED_MS
     const leaves = await hashBlocks(handle, found, digests)
-    if (leaves === undefined || (await stampOf(handle)) !== before) {
+    if (leaves === undefined || stampOf(handle) !== before) {
       throw new FileError(`can't share ${path}: it changes while it is read`)
     }
     return new SharedFile(handle, name, new FullTree(digests, found, leaves), digests, isSettled ? before : undefined)

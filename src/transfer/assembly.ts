@@ -44,6 +44,9 @@ export class Assembly {
     this.#layout = layout
   }
 
+  /** Blocks opened so far, those that were closed since included. */
+  opened = 0
+
   get open(): number {
     return this.#blocks.size
   }
@@ -81,6 +84,7 @@ export class Assembly {
       isLeafKnown: false,
     }
     this.#blocks.set(block, opened)
+    this.opened++
     return opened
   }
 

@@ -30,6 +30,9 @@ export class Blocks {
   #whole: OpenBlock[] = []
   #parked = 0
   readonly #pagesAsked = new Map<string, Path>()
+  /** What may make a page wanted: how often it happened, and how often it had when a path was last asked. */
+  #changes = 0
+  readonly #askedAt = new WeakMap<Path, number>()
 
   constructor(layout: FileLayout, tree: PartialTree, work: Work, ledger: Ledger) {
     this.#layout = layout
@@ -85,6 +88,7 @@ export class Blocks {
     }
     path.pages.delete(key)
     this.#pagesAsked.delete(key)
+    this.#changes++
   }
 
   /** The local file gave what it owed of a block. */
@@ -134,6 +138,10 @@ export class Blocks {
   /** Leaf hashes are asked for where the blocks are, from the path that brings them. */
   askForPages(path: Path): void {
     if (path.state !== 'active') return
+    // Asked before, and nothing has changed since: this comes with every wake-up.
+    const change = 2 * (this.#changes + this.#work.assembly.opened) + Number(path.owed.isEmpty)
+    if (this.#askedAt.get(path) === change) return
+    this.#askedAt.set(path, change)
     for (const { open } of path.owed.entries()) if (!open.isLeafKnown) this.#askForPage(open, path)
     if (!path.owed.isEmpty || this.#parked === 0) return
     for (const open of this.#work.assembly.all()) if (open.state === 'parked') this.#askForPage(open, path)
@@ -141,6 +149,7 @@ export class Blocks {
 
   /** Pages that were asked of a path which will not bring them are asked of another. */
   forgetPages(path: Path): void {
+    this.#changes++
     for (const [key, asked] of this.#pagesAsked) if (asked === path) this.#pagesAsked.delete(key)
     path.pages.clear()
   }
@@ -161,6 +170,7 @@ export class Blocks {
     else if (this.#tree.leaf(open.index) === undefined) {
       open.state = 'parked'
       this.#parked++
+      this.#changes++
     } else {
       open.state = 'hashing'
       effects.push({ kind: 'hash-block', block: open.index, data: open.data })

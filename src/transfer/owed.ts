@@ -50,7 +50,13 @@ export class Owed {
 
   /** Asks for the chunks of [first, end) that are missing. */
   wantRange(open: OpenBlock, first: number, end: number): void {
-    open.have.forEachMissing(first, end, chunk => this.want(open, chunk))
+    // What is usual: a block that nobody has given anything of, and that was not asked for here.
+    if (open.have.isEmpty && first < end && !this.#blocks.has(open.index)) {
+      const chunks = new Bitmap(open.chunks)
+      chunks.setRange(first, end)
+      this.#blocks.set(open.index, { open, chunks, highest: -1 })
+      this.octets += Math.min(open.bytes, end * open.chunkSize) - first * open.chunkSize
+    } else open.have.forEachMissing(first, end, chunk => this.want(open, chunk))
   }
 
   want(open: OpenBlock, chunk: number): void {
@@ -65,17 +71,15 @@ export class Owed {
   /** The source brought the chunk. @returns whether it was owed */
   bring(open: OpenBlock, chunk: number): boolean {
     const entry = this.#blocks.get(open.index)
-    if (entry !== undefined) entry.highest = Math.max(entry.highest, chunk)
-    return this.settle(open, chunk)
+    if (entry === undefined) return false
+    if (chunk > entry.highest) entry.highest = chunk
+    return this.#settle(entry, chunk)
   }
 
   /** The chunk came, or is asked of another. @returns whether it was owed here */
   settle(open: OpenBlock, chunk: number): boolean {
     const entry = this.#blocks.get(open.index)
-    if (entry === undefined || !entry.chunks.clear(chunk)) return false
-    this.octets -= octetsOf(open, chunk)
-    if (entry.chunks.isEmpty) this.#blocks.delete(open.index)
-    return true
+    return entry !== undefined && this.#settle(entry, chunk)
   }
 
   /** @returns the chunks of `open` that were owed here and no longer are */
@@ -87,6 +91,13 @@ export class Owed {
     })
     this.#blocks.delete(open.index)
     return entry.chunks
+  }
+
+  #settle({ open, chunks }: Entry, chunk: number): boolean {
+    if (!chunks.clear(chunk)) return false
+    this.octets -= octetsOf(open, chunk)
+    if (chunks.isEmpty) this.#blocks.delete(open.index)
+    return true
   }
 }
 

@@ -16,7 +16,7 @@ const UPLOADS_MAX = 256
 /** Of one collector: its oldest makes room. */
 const UPLOADS_PER_ENDPOINT = 4
 /** Datagrams that one upload may send before the next has its turn. */
-const TURN = 8
+const TURN = 32
 
 export interface ServedFile {
   readonly tree: HashTree

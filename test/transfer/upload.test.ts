@@ -395,8 +395,8 @@ t.test('uploads take turns', async t => {
   }
   house.now = instant(house.now + 1)
   const counts = new Map<number, number>()
-  for (const { to } of house.fill(120)) counts.set(to.port, (counts.get(to.port) ?? 0) + 1)
-  t.strictSame([...counts.values()], [40, 40, 40])
+  for (const { to } of house.fill(96)) counts.set(to.port, (counts.get(to.port) ?? 0) + 1)
+  t.strictSame([...counts.values()], [32, 32, 32])
 })
 
 t.test('one limit holds for all uploads together, and all get their share of it', async t => {
