@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // argv -> checked options -> a command. The only file that reads argv and sets the exit code.
 import meow from 'meow'
+import { runDoctor } from './commands/doctor.js'
 import { EXIT } from './commands/exit-codes.js'
 import { runManager } from './commands/manager.js'
 import { runPeer } from './commands/peer.js'
@@ -12,6 +13,7 @@ Usage
   $ peer-udp manager               keep the list of active peers, until Ctrl-C
   $ peer-udp peer PORT [TTL]       join from PORT for TTL seconds, or until the manager closes
   $ peer-udp peer 5001             the same, and collect the shared file from all peers
+  $ peer-udp doctor                what this machine gives: sockets, buffers, MTU
 
 Options of both
   --listen ADDR        address to listen on; loopback, or for a peer what reaches the manager
@@ -63,12 +65,15 @@ const PEER_FLAGS = {
   once: { type: 'boolean' },
   trace: { type: 'string' },
 } as const
+const DOCTOR_FLAGS = { help: SHARED_FLAGS.help, version: SHARED_FLAGS.version, json: SHARED_FLAGS.json } as const
 const FLAGS_OF = {
   manager: { ...SHARED_FLAGS, ...MANAGER_FLAGS },
   peer: { ...SHARED_FLAGS, ...PEER_FLAGS },
+  doctor: DOCTOR_FLAGS,
 } as const
 const ALL_FLAGS = { ...FLAGS_OF.manager, ...FLAGS_OF.peer }
 type Verb = keyof typeof FLAGS_OF
+const VERBS = ['peer', 'manager', 'doctor'] as const
 type Flags = Readonly<Record<string, unknown>>
 
 /** npm and npx pass Ctrl-C on although the terminal sent it to all: what comes so soon after the first is the same one. */
@@ -92,10 +97,11 @@ function parse(argv: readonly string[]): Command {
 
   const [verb, ...positionals] = input
   if (verb === undefined) throw new UsageError('say what to run: "peer-udp manager" or "peer-udp peer PORT" (--help)')
-  if (verb !== 'manager' && verb !== 'peer') {
+  if (verb !== 'manager' && verb !== 'peer' && verb !== 'doctor') {
     throw new UsageError(`unknown verb "${verb}": use "peer-udp manager" or "peer-udp peer PORT" (--help)`)
   }
   checkFlags(verb, flags)
+  if (verb === 'doctor') return doctorCommand(positionals, flags)
   return verb === 'manager' ? managerCommand(positionals, flags) : peerCommand(positionals, flags)
 }
 
@@ -108,6 +114,11 @@ function managerCommand(positionals: readonly string[], flags: Flags): Command {
     json: flags.json === true,
   }
   return signal => runManager(options, signal)
+}
+
+function doctorCommand(positionals: readonly string[], flags: Flags): Command {
+  checkCount(positionals, 0, 'doctor takes no arguments')
+  return () => runDoctor({ json: flags.json === true })
 }
 
 function peerCommand(positionals: readonly string[], flags: Flags): Command {
@@ -163,7 +174,8 @@ function checkFlags(verb: Verb, flags: Flags): void {
     if (Object.hasOwn(FLAGS_OF[verb], flag)) continue
     const written = flag.length === 1 ? `-${flag}` : `--${flag}`
     if (!Object.hasOwn(ALL_FLAGS, flag)) throw new UsageError(`unknown flag ${written} (--help lists what there is)`)
-    throw new UsageError(`${written} is no flag of ${verb}, but of ${verb === 'peer' ? 'manager' : 'peer'} (--help)`)
+    const owner = VERBS.find(other => Object.hasOwn(FLAGS_OF[other], flag))
+    throw new UsageError(`${written} is no flag of ${verb}, but of ${owner} (--help)`)
   }
 }
 

@@ -60,7 +60,7 @@ export class Running {
   private over = false
 
   constructor(args: readonly string[], { cwd, env, shell }: StartOptions = {}) {
-    const command = [process.execPath, CLI, ...args]
+    const command = [process.execPath, CLI, ...args, ...socketArgs(args)]
     const [file = '', ...rest] =
       shell === undefined ? command : ['bash', '-c', `${shell} && exec "$@"`, 'bash', ...command]
     this.child = spawn(file, rest, { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -127,6 +127,13 @@ export class Running {
     for (const resolve of this.waiting) resolve()
     this.waiting.clear()
   }
+}
+
+/** The kind of socket that all processes of a test file use, where it names one. */
+function socketArgs([verb = '', ...rest]: readonly string[]): readonly string[] {
+  const kind = process.env.TEST_SOCKET
+  if (kind === undefined || rest.includes('--socket') || (verb !== 'manager' && verb !== 'peer')) return []
+  return ['--socket', kind]
 }
 
 export interface Ended {

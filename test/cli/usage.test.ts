@@ -41,6 +41,9 @@ const REFUSED: readonly (readonly [args: string, words: RegExp])[] = [
   ['peer 4000 --limit 1bit', /is no rate/],
   ['peer 4000 --limit 0kbit', /too low/],
   ['peer 4000 --limit 101gbit', /above 100gbit/],
+  ['peer 4000 --socket fast', /--socket "fast" is no kind of socket: write dgram or batched/],
+  ['doctor 4000', /doctor takes no arguments/],
+  ['doctor --port 4000', /--port is no flag of doctor, but of manager/],
   ['peer 4000 --out x', /--out is for a collector/],
   ['peer 5001 --no-collect --once', /--once is for a collector/],
   ['peer 4000 --share a --share b', /--share can only be set once/],
@@ -140,3 +143,10 @@ function refused(t: Test, ended: Ended, code: number, words: RegExp, title: stri
 async function inBatches<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   for (let at = 0; at < items.length; at += 4) await Promise.all(items.slice(at, at + 4).map(work))
 }
+
+t.test('doctor says what this machine gives, for people and for programs', async t => {
+  const { code, stderr, lines } = await run(['doctor', '--json'])
+  t.equal(code, 0)
+  t.match(stderr, /sockets, IPv4 {3}(batched|dgram)/)
+  t.match(lines, [{ t: 'doctor', receiveBuffer: Number, ipv4: { joinsSent: Boolean }, advice: [] }])
+})

@@ -124,7 +124,11 @@ function bindLibc(koffi: Koffi): Libc {
 function watch(koffi: Koffi, fd: number): Watch {
   const handle = koffi.node.poll(fd, { readable: true }, () => {})
   return {
-    start: (events, onEvent) => handle.start(events, onEvent),
+    // koffi's types leave out the status that comes first.
+    start: (events, onEvent) =>
+      handle.start(events, (...[, happened]: unknown[]) =>
+        onEvent({ writable: (happened as WatchedEvents | undefined)?.writable === true }),
+      ),
     close: () => handle.close(),
   }
 }
