@@ -6,6 +6,12 @@ export const IP_UDP_BYTES = 28
 const CATCH_UP_MS = 4
 /** A burst may always hold this many octets, so that slow paths send whole datagrams. */
 const BURST_BYTES_MIN = 3_000
+/** No more than this much of the rate goes out at once (picoquic#1110: batches of segments cause batches of losses) ... */
+const BURST_MS = 1
+/** ... and what was missed follows at most this much faster than the rate. */
+const CATCH_UP_GAIN = 2
+/** Waiting is for this much of the rate: on fast paths a wake-up is worth many datagrams. */
+const GRAIN_MS = 0.25
 
 /**
  * Spaces what is sent to a rate. Fractions carry over, so any rate is kept exactly (libudx#260 shows what truncation does).
@@ -14,6 +20,8 @@ const BURST_BYTES_MIN = 3_000
 export class Pacer {
   #rate = 0
   #allowance: number
+  /** What of it may go out now, once the trains are gone. */
+  #burst = BURST_BYTES_MIN
   #updatedAt: Instant | undefined
   readonly #trainOctets: number
   #trains: number
@@ -35,30 +43,39 @@ export class Pacer {
   canSend(now: Instant): boolean {
     this.#advance(now)
     if (this.#rate <= 0 || this.#allowance <= 0) return false
-    if (this.#trains === 0 || this.#isInTrain) return true
-    this.#isInTrain = this.#allowance >= this.#trainOctets
+    if (this.#trains === 0) return this.#burst > 0
+    this.#isInTrain ||= this.#allowance >= this.#trainOctets
     return this.#isInTrain
   }
 
   spend(octets: number): void {
     this.#allowance -= octets
-    if (this.#allowance > 0 || !this.#isInTrain) return
-    this.#isInTrain = false
-    this.#trains--
+    if (this.#trains === 0) this.#burst -= octets
+    else if (this.#isInTrain && this.#allowance <= 0) {
+      this.#isInTrain = false
+      this.#trains--
+    }
   }
 
-  /** When `canSend` becomes true. */
+  /** When it is worth while to send: `canSend` is true by then. */
   nextAt(): Instant {
     if (this.#rate <= 0 || this.#updatedAt === undefined) return NEVER
-    const needed = this.#trains === 0 || this.#isInTrain ? 0 : this.#trainOctets
-    return after(this.#updatedAt, Math.max(0, (needed - this.#allowance) / this.#rate + 0.001))
+    if (this.#trains > 0) {
+      const needed = this.#isInTrain ? 0 : this.#trainOctets
+      return after(this.#updatedAt, Math.max(0, (needed - this.#allowance) / this.#rate + 0.001))
+    }
+    if (this.#allowance > 0 && this.#burst > 0) return this.#updatedAt
+    const wait = Math.max(-this.#allowance / this.#rate, -this.#burst / (CATCH_UP_GAIN * this.#rate))
+    return after(this.#updatedAt, wait + GRAIN_MS)
   }
 
   #advance(now: Instant): void {
     if (this.#updatedAt !== undefined) {
+      const passed = since(this.#updatedAt, now)
       const cap = Math.max(BURST_BYTES_MIN, this.#rate * CATCH_UP_MS, this.#trains > 0 ? this.#trainOctets : 0)
-      const saved = Math.min(cap, this.#allowance + this.#rate * since(this.#updatedAt, now))
-      this.#allowance = Math.max(this.#allowance, saved)
+      this.#allowance = Math.max(this.#allowance, Math.min(cap, this.#allowance + this.#rate * passed))
+      const most = Math.max(BURST_BYTES_MIN, this.#rate * BURST_MS)
+      this.#burst = Math.max(this.#burst, Math.min(most, this.#burst + CATCH_UP_GAIN * this.#rate * passed))
     }
     this.#updatedAt = now
   }
