@@ -111,16 +111,27 @@ function deviceOf(name: string): string {
   return name.replace('pu-bench-', 'pu')
 }
 
-/** What a bench left behind that was killed. */
+/** What a bench left behind that was killed, with the processes that stand there. */
 async function removeLeftovers(): Promise<void> {
   for (const name of await readdir('/run/netns').catch(() => [])) {
     const [, pid] = NAME.exec(name) ?? []
-    if (pid !== undefined && !isAlive(Number(pid))) await remove(name)
+    if (pid === undefined || isAlive(Number(pid))) continue
+    const { stdout } = await run('ip', ['netns', 'pids', name])
+    for (const left of stdout.split('\n').filter(Boolean)) endProcess(Number(left))
+    await remove(name)
   }
 }
 
 async function remove(name: string): Promise<void> {
   await run('ip', ['netns', 'del', name]).catch(() => {})
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 function isAlive(pid: number): boolean {
