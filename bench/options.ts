@@ -23,6 +23,7 @@ the bench emulates, once for each loss; prints a table, and writes a report with
   --kill PERCENT  ends the first peer without a goodbye when so much of the file is verified
   --runs N        times that each loss is measured; the table shows medians; 1
   --seed N        of the file and of all chance; 1
+  --socket KIND   what peer-udp sends and receives with: dgram or batched; what works best
   --against LIST  runs other transports in turn with it: udx,utp (the packages udx-native and utp-native)
   --namespaces    uses network namespaces instead of loopback, and kernel TCP (BBR, CUBIC) in turn with it; needs root
   --trace         keeps a trace of each transfer beside the report, and draws it there
@@ -57,11 +58,16 @@ export interface BenchOptions {
   readonly seed: number
   readonly json: string | undefined
   readonly out: string | undefined
+  /** Undefined = what the command itself chooses. */
+  readonly socket: SocketKind | undefined
   readonly against: readonly Opposing[]
   readonly namespaces: boolean
   readonly trace: boolean
   readonly smoke: boolean
 }
+
+/** As `--socket` of the command. */
+export type SocketKind = (typeof SOCKETS)[number]
 
 /** So many seconds after the collector's start the links have this rate in Mbit/s. */
 export interface RateStep {
@@ -95,6 +101,7 @@ const QUEUE: Range = { least: 3, most: 1_000_000, unit: ' kB', isWhole: false }
 const UP: Range = { least: 0.1, most: 10_000, unit: ' Mbit/s', isWhole: false }
 const KILL: Range = { least: 1, most: 99, unit: ' %', isWhole: false }
 const LOSS = { normal: '0,1,5,10,20', smoke: '0,5', most: 50, count: 12 } as const
+const SOCKETS = ['dgram', 'batched'] as const
 const STEPS_MAX = 20
 
 const TEXT = { type: 'string' } as const
@@ -113,6 +120,7 @@ const FLAGS = {
   kill: TEXT,
   runs: TEXT,
   seed: TEXT,
+  socket: TEXT,
   against: TEXT,
   namespaces: FLAG,
   trace: FLAG,
@@ -158,6 +166,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     seed: number('seed'),
     json: pathOf('json', values.json),
     out: pathOf('out', values.out),
+    socket: values.socket === undefined ? undefined : socketOf(values.socket),
     against,
     namespaces: values.namespaces === true,
     trace: values.trace === true,
@@ -191,6 +200,12 @@ function lossesOf(text: string): number[] {
     if (!/^\d+(\.\d+)?$/.test(part) || Number(part) > LOSS.most) throw new UsageError(`${rule}, not "${part}"`)
   }
   return [...new Set(parts.map(part => Number(part) / 100))]
+}
+
+function socketOf(text: string): SocketKind {
+  const kind = SOCKETS.find(one => one === text)
+  if (kind === undefined) throw new UsageError(`--socket takes ${SOCKETS.join(' or ')}, not "${text}"`)
+  return kind
 }
 
 function againstOf(text: string): Opposing[] {

@@ -63,7 +63,7 @@ export async function runTrial(plan: TrialPlan, parts: TrialParts): Promise<Tria
   const { options, relay, file, signal, trace } = parts
   const { adapter, data } = SYSTEMS[plan.system]
   const places = await parts.places.open(options.peers + 2)
-  const transfer = adapter === undefined ? new Swarm(file, places) : new Pair(file, adapter, places)
+  const transfer = adapter === undefined ? new Swarm(file, places, options.socket) : new Pair(file, adapter, places)
   let stopped: string | undefined
   const stop = (why: string) => {
     stopped ??= why

@@ -33,7 +33,7 @@ export function describeRun(options: BenchOptions, ceiling: number): RunDescript
 }
 
 function settingsOf(options: BenchOptions): string {
-  const { size, rate, rtt, burst, jitter, runs, steps, kill, namespaces } = options
+  const { size, rate, rtt, burst, jitter, runs, steps, kill, socket, namespaces } = options
   return [
     `${round(size / 1e6)} MB`,
     `${round(rate)} Mbit/s`,
@@ -44,6 +44,7 @@ function settingsOf(options: BenchOptions): string {
     ...(jitter > 0 ? [`jitter ${round(jitter)} ms`] : []),
     peersOf(options),
     ...(kill === undefined ? [] : [`one killed at ${percent(kill)}`]),
+    ...(socket === undefined ? [] : [`${socket} sockets`]),
     ...(namespaces ? ['network namespaces'] : []),
     runs === 1 ? '1 run' : `median of ${runs} runs`,
   ].join(', ')
@@ -63,7 +64,7 @@ function peersOf({ peers, rate, up }: BenchOptions): string {
 /** Every setting by name: a default that changes some day changes no old report. */
 function commandOf(options: BenchOptions): string {
   const { size, rate, up, steps, rtt, losses, burst, queue, jitter, peers, kill, runs, seed } = options
-  const { against, namespaces, trace } = options
+  const { socket, against, namespaces, trace } = options
   const flags = {
     loss: losses.map(share => round(share * 100)).join(','),
     size: round(size / 1e6),
@@ -78,6 +79,7 @@ function commandOf(options: BenchOptions): string {
     kill: kill === undefined ? undefined : round(kill * 100),
     runs,
     seed,
+    socket,
     against: against.length === 0 ? undefined : against.join(','),
   }
   const words = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]))

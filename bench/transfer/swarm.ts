@@ -1,5 +1,6 @@
 // A manager, peers and a collector as processes of their own: the command as a user starts it.
 import { fileURLToPath } from 'node:url'
+import type { SocketKind } from '../options.js'
 import { addressText, type Place } from '../places/places.js'
 import type { BenchFile } from './bench-file.js'
 import type { JsonProcess } from './json-process.js'
@@ -10,6 +11,8 @@ const CLI = fileURLToPath(new URL('./cli.js', import.meta.resolve('peer-udp')))
 
 export class Swarm implements Transfer {
   readonly #file: BenchFile
+  /** Flags of every process. */
+  readonly #flags: readonly string[]
   readonly #managerPlace: Place
   readonly #peerPlaces: readonly Place[]
   readonly #collectorPlace: Place
@@ -17,12 +20,13 @@ export class Swarm implements Transfer {
   readonly #peers: JsonProcess[] = []
   #manager: JsonProcess | undefined
 
-  /** @param places the manager's, one for each peer, the collector's */
-  constructor(file: BenchFile, places: readonly Place[]) {
+  /** @param places the manager's, one for each peer, the collector's @param socket undefined = what the command itself chooses */
+  constructor(file: BenchFile, places: readonly Place[], socket: SocketKind | undefined) {
     const [first, ...others] = places
     const last = others.pop()
     if (first === undefined || last === undefined) throw new Error('a swarm needs two places at least')
     this.#file = file
+    this.#flags = ['--json', ...(socket === undefined ? [] : ['--socket', socket])]
     this.#managerPlace = first
     this.#peerPlaces = others
     this.#collectorPlace = last
@@ -30,7 +34,7 @@ export class Swarm implements Transfer {
 
   async gather(): Promise<void> {
     const { own, prefix } = this.#managerPlace
-    const args = ['manager', '--port', `${own.port}`, '--listen', own.host, '--json']
+    const args = ['manager', '--port', `${own.port}`, '--listen', own.host, ...this.#flags]
     this.#manager = this.#processes.start([...prefix, process.execPath, CLI, ...args])
     await this.#manager.saw('started')
     for (const place of this.#peerPlaces) {
@@ -62,7 +66,7 @@ export class Swarm implements Transfer {
 
   #peerAt({ own, prefix }: Place, args: readonly string[]): string[] {
     const manager = addressText(this.#managerPlace.seen)
-    const base = ['peer', `${own.port}`, '--manager', manager, '--listen', own.host, '--json']
+    const base = ['peer', `${own.port}`, '--manager', manager, '--listen', own.host, ...this.#flags]
     return [...prefix, process.execPath, CLI, ...base, ...args]
   }
 }

@@ -84,6 +84,7 @@ t.test('a flag that makes no sense is refused in one line that says what to writ
     ['--up', '50,much'],
     ['--up', '50', '--peers', '2'],
     ['--kill', '50'],
+    ['--socket', 'tcp'],
     ['--against', 'quic'],
     ['--against', 'udx', '--peers', '2'],
     ['--kill', '100', '--peers', '2'],
@@ -379,7 +380,7 @@ t.test('a trace is drawn with its states and what befell the path, and loss coun
 })
 
 t.test('the page stands alone, and names the command that makes it again', async t => {
-  const options = optionsOf(['--size', '10', '--loss', '10,20', '--peers', '2'])
+  const options = optionsOf(['--size', '10', '--loss', '10,20', '--peers', '2', '--socket', 'dgram'])
   const description = describeRun(options, 50_000)
   const traces = [{ loss: 0.1, run: 1, file: 'trace.jsonl', paths: readTrace(TRACE) }]
   const html = page({ options, rows: rowsOf([TRIAL, { ...FAILED, loss: 0.2 }], options), description, traces })
@@ -393,7 +394,10 @@ t.test('the page stands alone, and names the command that makes it again', async
   t.match(html, 'prefers-color-scheme:dark')
   const [, flags = ''] = /npm run bench -- ([^<]*)</.exec(html) ?? []
   t.strictSame(optionsOf(flags.split(' ')), options)
-  t.equal(description.settings, '10 MB, 100 Mbit/s, RTT 40 ms, queue 250 kB, 2 peers of 50 Mbit/s each, 1 run')
+  t.equal(
+    description.settings,
+    '10 MB, 100 Mbit/s, RTT 40 ms, queue 250 kB, 2 peers of 50 Mbit/s each, dgram sockets, 1 run',
+  )
 })
 
 const TRIAL: DoneTrial = {
