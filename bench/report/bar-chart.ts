@@ -37,6 +37,8 @@ const BAR_FILL = 0.9
 /** Narrower bars have smaller numbers, and none behind the point. */
 const BAR_WIDE = 34
 const BAR_WIDTH_MAX = 72
+/** A bar of this height has room for its number. */
+const INSIDE_HEIGHT = 24
 
 /** Groups of bars side by side, each with its number on top. */
 export function barChart(chart: BarChart): string {
@@ -68,8 +70,10 @@ export function barChart(chart: BarChart): string {
         bar(x, y(value), barWidth, BOTTOM - y(value), tone, `${name}: ${digits(value, chart.decimals)} ${chart.unit}`),
       )
       const shown = digits(value, isWide ? chart.decimals : value < 10 ? Math.min(1, chart.decimals) : 0)
-      const style = isWide ? 'number' : 'number tiny'
-      labels.push(text(x + barWidth / 2, y(value) - 5, shown, { anchor: 'middle', style }))
+      // Above the bar it would stand in the way of the line of the limit.
+      const isInside = limit !== undefined && BOTTOM - y(value) >= INSIDE_HEIGHT
+      const style = `${isInside ? 'inside' : 'number'}${isWide ? '' : ' tiny'}` as const
+      labels.push(text(x + barWidth / 2, y(value) + (isInside ? 15 : -5), shown, { anchor: 'middle', style }))
     }
     const most = limit?.values[index]
     if (most !== undefined) content.push(horizontal(start - 6, start + width * series.length + 6, y(most), 'limit'))

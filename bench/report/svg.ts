@@ -51,8 +51,8 @@ export function standalone(drawing: string): string {
 
 export interface TextOptions {
   readonly anchor?: 'start' | 'middle' | 'end'
-  /** `number` keeps clear of the lines behind it. */
-  readonly style?: 'title' | 'muted' | 'small muted' | 'number' | 'number tiny'
+  /** `number` keeps clear of the lines behind it, `inside` stands on a bar. */
+  readonly style?: 'title' | 'muted' | 'small muted' | `${'number' | 'inside'}${'' | ' tiny'}`
 }
 
 export function text(x: number, y: number, content: string, { anchor = 'start', style }: TextOptions = {}): string {
@@ -85,15 +85,17 @@ export interface LegendEntry {
 
 const SWATCH = 11
 const LEGEND_GAP = 18
-/** Of a letter at 13 px, about. */
+/** Of letters at 13 px, about. */
 const LETTER = 6.7
+const CAPITAL = 9.2
 
 /** Names beside their colours, one after another. @param y of the line that the words stand on */
 export function legend(x: number, y: number, entries: readonly LegendEntry[]): string[] {
   let start = x
   return entries.flatMap(({ name, tone }) => {
     const left = start
-    start += SWATCH + 6 + name.length * LETTER + LEGEND_GAP
+    const capitals = name.replaceAll(/[^A-Z]/g, '').length
+    start += SWATCH + 6 + capitals * CAPITAL + (name.length - capitals) * LETTER + LEGEND_GAP
     const swatch =
       tone === 'limit'
         ? horizontal(left - 2, left + SWATCH + 2, y - 4, 'limit')
@@ -120,7 +122,7 @@ function colours(theme: 0 | 1): string {
   const { paper, ink, muted, line } = COLOURS
   return [
     `.chart .paper{fill:${paper[theme]}}.chart text{fill:${ink[theme]}}.chart .muted{fill:${muted[theme]}}`,
-    `.chart .number{stroke:${paper[theme]}}.chart .grid{stroke:${line[theme]}}.chart .limit{stroke:${muted[theme]}}`,
+    `.chart .number{stroke:${paper[theme]}}.chart .inside{fill:${paper[theme]}}.chart .grid{stroke:${line[theme]}}.chart .limit{stroke:${muted[theme]}}`,
     ...TONES.map(tone => {
       const colour = COLOURS[tone][theme]
       return `.chart .${tone}{fill:${colour}}.chart .curve.${tone}{fill:none;stroke:${colour}}`
