@@ -16,7 +16,7 @@ export interface Figures {
   /** Time at the limit / time taken. */
   readonly efficiency: number
   /** Octets of file that were sent beyond the necessary 1/(1-loss), as a share of those. */
-  readonly beyond: number
+  readonly beyond: number | undefined
   /** CPU seconds for each 10^9 octets of file. */
   readonly cpuPeers: number | undefined
   readonly cpuCollector: number | undefined
@@ -92,7 +92,8 @@ export function figuresOf(trial: DoneTrial): Figures {
  * With the loss as it came, not as it was asked for, so that luck is no figure: each octet of the file has to be sent 1/(1-loss)
  * times; those that a full queue dropped, or that came twice, were sent beyond that.
  */
-function beyondNecessary({ system, octets: size, counts }: DoneTrial): number {
+function beyondNecessary({ system, octets: size, counts }: DoneTrial): number | undefined {
+  if (size === 0) return undefined
   const { entered, carried, lost, octets } = counts.data
   const arriving = 1 - (carried === 0 ? 0 : lost / carried)
   return ((octets - entered * SYSTEMS[system].overhead) * arriving) / size - 1
@@ -129,5 +130,5 @@ export function median(values: readonly (number | undefined)[]): number | undefi
 }
 
 function over(value: number | undefined, what: number | undefined): number | undefined {
-  return value === undefined || what === undefined ? undefined : value / what
+  return value === undefined || what === undefined || what === 0 ? undefined : value / what
 }

@@ -53,7 +53,7 @@ export function moreCharts(rows: readonly Row[], options: BenchOptions): string[
     {
       title: 'Data sent beyond the necessary',
       unit: '%',
-      series: seriesOf(rows, options, median => median.beyond * 100),
+      series: seriesOf(rows, options, median => (median.beyond === undefined ? undefined : median.beyond * 100)),
       decimals: 2,
     },
     {

@@ -22,7 +22,11 @@ const FIGURES: readonly TableColumn[] = [
   { title: 'goodput', align: 'right', cell: ({ median }) => fixed(median?.goodput, 1) },
   { title: 'limit', align: 'right', cell: ({ limit }) => fixed(limit, 1) },
   { title: 'E', align: 'right', cell: ({ median }) => fixed(median?.efficiency, 3) },
-  { title: 'beyond', align: 'right', cell: ({ median }) => (median ? percent(median.beyond, 1) : NONE) },
+  {
+    title: 'beyond',
+    align: 'right',
+    cell: ({ median }) => (median?.beyond === undefined ? NONE : percent(median.beyond, 1)),
+  },
   { title: 'CPU peers', align: 'right', cell: ({ median }) => cpuOf(median?.corePeers, median?.cpuPeers) },
   { title: 'CPU collector', align: 'right', cell: ({ median }) => cpuOf(median?.coreCollector, median?.cpuCollector) },
   { title: 'queue median', align: 'right', cell: ({ median }) => fixed(median?.queueMedian, 1, ' ms') },
