@@ -3,14 +3,17 @@ import { EXIT, type ExitCode } from '../src/commands/exit-codes.js'
 import { Output } from '../src/commands/output.js'
 import { UsageError } from '../src/errors.js'
 import { type BenchOptions, HELP, readOptions } from './options.js'
+import { runRaw } from './raw/main.js'
 import { benchTable, remarks } from './report/table.js'
 import { writeReport } from './report/write-report.js'
 import { runBench } from './run.js'
 
 const output = new Output({ json: false })
 try {
-  const options = readOptions(process.argv.slice(2))
-  if (options === undefined) process.stdout.write(`${HELP.trim()}\n`)
+  const raw = process.argv[2] === 'raw' ? await runRaw(process.argv.slice(3), output) : undefined
+  const options = raw === undefined ? readOptions(process.argv.slice(2)) : undefined
+  if (raw !== undefined) process.exitCode = raw
+  else if (options === undefined) process.stdout.write(`${HELP.trim()}\n`)
   else process.exitCode = await main(options)
 } catch (error) {
   if (!(error instanceof UsageError)) throw error

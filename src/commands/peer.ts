@@ -98,13 +98,16 @@ async function run(command: PeerCommand, signal: AbortSignal, output: Output): P
   const words = stopWords(why, command)
   if (command.collect && ended === undefined) return fail(why, words, broken, command, output)
   output.say(EXIT_OF_STOP[why] === EXIT.FINE ? words : `peer-udp: ${words}`)
-  if (!command.collect) output.emit('stopped', { why })
+  if (command.collect) return EXIT_OF_STOP[why]
+  output.emit('counters', node.counters())
+  output.emit('stopped', { why })
   return EXIT_OF_STOP[why]
 }
 
 /** Shows how the transfer ended; a failed collector has no reason to stay. */
 async function conclude(outcome: Outcome, out: string, once: boolean, node: Node, output: Output): Promise<Outcome> {
   sayOutcome(outcome, out, output)
+  output.emit('counters', node.counters())
   output.last('result', resultFields(outcome))
   if (outcome.failure !== undefined) await node.stop()
   else if (!once) output.say('staying in the swarm as an active peer (Ctrl-C leaves)')
