@@ -28,7 +28,7 @@ Options of manager
 Options of peer
   --manager HOST:PORT  where the manager is; 127.0.0.1:5000
   --share PATH         the file to offer; ./shared_file.txt
-  --limit RATE         upload no faster than this, as 500kbit, 20mbit or 1gbit
+  --limit RATE         upload, and collect, no faster than this: 500kbit, 20mbit, 1gbit
   --wait               wait for a manager for as long as it takes
   --collect            collect the file that bears the base name of --share; port 5001 does so anyway
   --no-collect         don't, not even on port 5001

@@ -61,7 +61,7 @@ export interface PeerOptions extends NodeOptions {
   readonly share?: readonly string[]
   /** Fetches the file of that name to the path `out`; with `once` the peer leaves when it has it. */
   readonly collect?: { readonly name: string; readonly out: string; readonly once?: boolean }
-  /** Bits a second that may be uploaded; undefined: as fast as the paths carry. */
+  /** Bits a second that may be uploaded, and that may be collected; undefined: as fast as the paths carry. */
   readonly limit?: number
   /** Waits for a manager for as long as it takes. */
   readonly wait?: boolean
@@ -104,7 +104,7 @@ export async function createManager(options: ManagerOptions = {}): Promise<Node>
 export async function createPeer(options: PeerOptions): Promise<Node> {
   const port = checkPort(options.port)
   const ttl = checkTtl(options.ttl ?? 0)
-  const uploadLimit = options.limit === undefined ? undefined : kilobits(options.limit)
+  const limit = options.limit === undefined ? undefined : kilobits(options.limit)
   const manager = await resolveEndpoint(options.manager ?? MANAGER)
   const address = options.listen === undefined ? listenFor(manager.address) : await resolveHost(options.listen)
   if (address.includes(':') !== manager.address.includes(':')) {
@@ -131,7 +131,8 @@ export async function createPeer(options: PeerOptions): Promise<Node> {
             ttl,
             files: files.map(({ offer, tree }) => ({ offer, tree })),
             ...(options.collect && { collect: collectOf(options.collect, files) }),
-            ...(uploadLimit !== undefined && { uploadLimit }),
+            uploadLimit: limit,
+            downloadLimit: limit,
             receiveBuffer: socket.receiveBuffer,
             wait: options.wait ?? false,
             random: systemRandom(),

@@ -35,7 +35,7 @@ export interface PeerCommand {
   readonly collect: boolean
   /** A collector leaves when it is done. */
   readonly once: boolean
-  /** Bits a second that may be uploaded. */
+  /** Bits a second that may be uploaded, and collected. */
   readonly limit: number | undefined
   /** Wait for a manager for as long as it takes. */
   readonly wait: boolean

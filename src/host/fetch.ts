@@ -22,6 +22,8 @@ export interface FetchOptions {
   readonly member: bigint
   readonly chunkSize: number
   readonly receiveBuffer: number
+  /** Octets a millisecond. */
+  readonly limit: number | undefined
   readonly random: Random
   readonly digests: Digests
   readonly trace?: boolean | undefined

@@ -33,6 +33,8 @@ export interface PeerHostOptions {
     | undefined
   /** kbit/s for all uploads together; undefined = none. */
   readonly uploadLimit?: number | undefined
+  /** kbit/s that a collector asks all peers together for; undefined = none. */
+  readonly downloadLimit?: number | undefined
   /** Octets that our socket holds. */
   readonly receiveBuffer: number
   /** Wait for a lost manager instead of stopping. */
@@ -74,8 +76,7 @@ export class PeerHost implements Host {
       wait: options.wait,
       preview: collect !== undefined,
     })
-    const limit = options.uploadLimit === undefined ? undefined : options.uploadLimit / 8
-    this.#uploads = new Uploads(files, random, limit, now)
+    this.#uploads = new Uploads(files, random, octetsPerMillisecond(options.uploadLimit), now)
     if (collect !== undefined) {
       const own = collect.ownFile === undefined ? undefined : files[collect.ownFile]
       this.#fetch = new Fetch(
@@ -85,6 +86,7 @@ export class PeerHost implements Host {
           member: this.#session,
           chunkSize: manager.address.includes(':') ? CHUNK_BYTES_IPV6 : CHUNK_BYTES_IPV4,
           receiveBuffer: options.receiveBuffer,
+          limit: octetsPerMillisecond(options.downloadLimit),
           random,
           digests,
           trace: options.trace,
@@ -283,6 +285,10 @@ export class PeerHost implements Host {
   #answer(to: Endpoint, message: Unsequenced<Goodbye | ErrorMessage>): void {
     this.#out.push({ to, message: { ...message, sequence: sequence(++this.#sequence) } })
   }
+}
+
+function octetsPerMillisecond(kilobits: number | undefined): number | undefined {
+  return kilobits === undefined ? undefined : kilobits / 8
 }
 
 /** What a transfer that ends with the process is told. */

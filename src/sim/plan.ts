@@ -47,6 +47,8 @@ export interface PeerPlan extends ComputerPlan {
 
 export interface CollectorPlan extends PeerPlan {
   readonly once: boolean
+  /** kbit/s that it asks all peers together for; undefined = no limit. */
+  readonly downloadLimit: number | undefined
 }
 
 /** Each of some computers is cut off from each of others, both ways. */
@@ -154,6 +156,7 @@ function planCollector(random: SeededRandom, faults: Faults): CollectorPlan {
       failing: random.chance(0.04) ? random.pick(['prepare', 'write', 'finish'] as const) : 'none',
     },
     once: random.chance(0.5),
+    downloadLimit: random.chance(0.1) ? random.between(1_000, 20_000) : undefined,
   }
 }
 

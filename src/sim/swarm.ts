@@ -45,7 +45,8 @@ export function makeSwarm(plan: Plan, watchers: readonly Watcher[]): Swarm {
   const makeManager: HostFactory = ({ random, digests }) => new ManagerHost({ random, digests })
   const manager = world.addHost('manager', makeManager, optionsOf(plan.manager, MANAGER))
   const peers = plan.peers.map((peer, i) => addPeer(world, peer, peerEndpoint(i), versions))
-  const collect = { name: FILE_NAME, once: plan.collector.once }
+  const { once, downloadLimit } = plan.collector
+  const collect = { name: FILE_NAME, once, downloadLimit }
   const collector = addPeer(world, plan.collector, COLLECTOR, versions, collect)
   const swarm = { plan, world, versions, manager, peers, collector }
   scriptFaults(swarm)
@@ -57,7 +58,7 @@ function addPeer(
   plan: PeerPlan,
   endpoint: Endpoint,
   versions: Versions,
-  collect?: { readonly name: string; readonly once: boolean },
+  collect?: { readonly name: string; readonly once: boolean; readonly downloadLimit: number | undefined },
 ): Station {
   const holding = holdingOf(plan, versions, new SeededRandom(world.seed, `damage/${plan.name}`))
   const files = holding === undefined ? [] : [{ offer: holding.file.offer, tree: holding.file.tree }]
@@ -68,6 +69,7 @@ function addPeer(
         manager: MANAGER,
         ttl: plan.ttl,
         uploadLimit: plan.uploadLimit,
+        downloadLimit: collect?.downloadLimit,
         files,
         ...(collect === undefined ? {} : { collect: { ...collect, ownFile } }),
         receiveBuffer: RECEIVE_BUFFER,

@@ -15,6 +15,8 @@ export interface CollectorOptions {
   readonly chunkSize: number
   /** Octets of our socket's receive buffer. */
   readonly receiveBuffer: number
+  /** Octets a millisecond that all peers together are asked for; undefined = no limit. */
+  readonly limit?: number | undefined
   /** A first guess of round trips, ms. */
   readonly roundTrip: number | undefined
   /** Whether we are on the list: peers serve nobody else. */

@@ -15,6 +15,7 @@ import { Blocks } from './blocks.js'
 import type { CollectorOptions, PeerSource, Source } from './collector-options.js'
 import type { CollectorEvent, Turn } from './effect.js'
 import { FATAL_ERRORS } from './fatal-errors.js'
+import { Goodput } from './goodput.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import { LocalSource } from './local-source.js'
 import { Path } from './path.js'
@@ -36,7 +37,6 @@ const BAD_BLOCKS_MAX = 2
 const PROGRESS_MS = 200
 /** Without a turn for so long, though one was due every PROGRESS_MS, the process itself stood still. */
 const STALL_MS = 500
-const RATE_SPAN_MS = 1_000
 
 interface Addressed {
   readonly to: Endpoint
@@ -65,9 +65,7 @@ export class Collector {
   #statement = 0
   #progressAt: Instant
   #turnAt: Instant
-  #rateSince: Instant
-  #rateBytes = 0
-  #rate = 0
+  readonly #goodput: Goodput
 
   /** Divides the file among `sources`. Nothing happens before `start`. */
   constructor(options: CollectorOptions, sources: readonly Source[], now: Instant) {
@@ -86,7 +84,7 @@ export class Collector {
     this.#blocks = new Blocks(this.#layout, options.tree, this.#work, this.#ledger)
     this.#progressAt = now
     this.#turnAt = now
-    this.#rateSince = now
+    this.#goodput = new Goodput(now)
   }
 
   get counters(): Readonly<Record<string, number>> {
@@ -251,6 +249,7 @@ export class Collector {
   /** The next PULL that is due; the caller encodes and sends it. */
   nextMessage(now: Instant): Addressed | undefined {
     if (this.#outgoing.length === 0 && this.#state === 'collecting') {
+      this.#work.share(this.#options.limit)
       for (const path of this.#work.paths) this.#pull(path, now)
     }
     return this.#outgoing.shift()
@@ -337,13 +336,13 @@ export class Collector {
     const window = path.windowDatagrams(this.#bufferShare)
     if (path.pullDueAt() > now && !path.isPullEarly(now, window)) return
     path.loss.advance(now, path.roundTrip.smoothed)
-    path.congestion.onPaced(path.congestion.pacingRate, now)
+    path.congestion.onPaced(path.pacingRate, now)
     const statement = {
       member: this.#options.member,
       root: this.#options.tree.root,
       statement: ++this.#statement,
       credit: path.extendCredit(window),
-      rate: Math.max(1, Math.round(path.congestion.pacingRate * 8)),
+      rate: Math.max(1, Math.round(path.pacingRate * 8)),
       chunkSize: this.#work.chunkSize,
       isEnd: this.#work.schedule.untaken === 0,
     }
@@ -366,19 +365,14 @@ export class Collector {
   }
 
   #report({ now, events }: Turn): void {
-    const time = since(this.#rateSince, now)
-    if (time >= RATE_SPAN_MS || (this.#rate === 0 && time > 0)) {
-      this.#rate = ((this.#blocks.bytes - this.#rateBytes) / time) * 1_000
-      this.#rateSince = now
-      this.#rateBytes = this.#blocks.bytes
-    }
+    this.#goodput.update(this.#blocks.bytes, now)
     this.#progressAt = after(now, PROGRESS_MS)
     events.push({ kind: 'progress', progress: this.#progress() })
   }
 
   #progress(): TransferProgress {
     const peers = this.#work.paths.filter(path => path.state !== 'dead').map(path => path.progress)
-    return { bytes: this.#layout.size, verifiedBytes: this.#blocks.bytes, rate: this.#rate, peers }
+    return { bytes: this.#layout.size, verifiedBytes: this.#blocks.bytes, rate: this.#goodput.rate, peers }
   }
 
   #finish(failure: TransferFailure | undefined, { events }: Turn): void {

@@ -12,6 +12,8 @@ const BURST_MS = 1
 const CATCH_UP_GAIN = 2
 /** Waiting is for this much of the rate: on fast paths a wake-up is worth many datagrams. */
 const GRAIN_MS = 0.25
+/** A rate at which a train takes longer needs none to be found out, and would make long pauses of them. */
+const TRAIN_MS_MAX = 50
 
 /**
  * Spaces what is sent to a rate. Fractions carry over, so any rate is kept exactly (libudx#260 shows what truncation does).
@@ -38,6 +40,7 @@ export class Pacer {
   setRate(rate: number, now: Instant): void {
     this.#advance(now)
     this.#rate = rate
+    if (this.#trains > 0 && rate * TRAIN_MS_MAX < this.#trainOctets) this.#endTrains()
   }
 
   canSend(now: Instant): boolean {
@@ -67,6 +70,12 @@ export class Pacer {
     if (this.#allowance > 0 && this.#burst > 0) return this.#updatedAt
     const wait = Math.max(-this.#allowance / this.#rate, -this.#burst / (CATCH_UP_GAIN * this.#rate))
     return after(this.#updatedAt, wait + GRAIN_MS)
+  }
+
+  #endTrains(): void {
+    this.#trains = 0
+    this.#isInTrain = false
+    this.#allowance = Math.min(this.#allowance, BURST_BYTES_MIN)
   }
 
   #advance(now: Instant): void {

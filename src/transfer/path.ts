@@ -35,6 +35,8 @@ const TIMEOUT_BACKOFF = 1.5
  */
 export const PATIENCE = { local: 1_000, others: 2_000, last: 10_000 } as const
 export type Patience = keyof typeof PATIENCE
+/** Window of a path that our own limit holds back, in products of rate and round trip: as in CRUISE. */
+const WINDOW_GAIN_CAPPED = 2
 
 export interface PathOptions {
   readonly endpoint: Endpoint
@@ -76,6 +78,8 @@ export class Path {
   pulledAt: Instant | undefined
   pullSequence = 0
   credit = 0
+  /** Octets a millisecond that are asked of the peer at most: its share of our own limit. */
+  cap = Infinity
   /** Datagrams that may be in flight, as the newest PULL was reckoned with. */
   window = 0
   /** Stamp of the datagram with the largest sequence number: the next PULL's proof of receipt. */
@@ -208,25 +212,35 @@ export class Path {
   /** Octets a millisecond of payload that this path is good for. */
   get rate(): number {
     const share = (this.#datagramOctets - 2 * IP_UDP_BYTES) / this.#datagramOctets
-    return Math.max(RATE_MIN, this.congestion.bandwidth * share * (1 - this.congestion.floor))
+    return Math.max(RATE_MIN, Math.min(this.congestion.bandwidth, this.cap) * share * (1 - this.congestion.floor))
   }
 
   get cadence(): number {
     return Math.min(CADENCE_MAX_MS, Math.max(CADENCE_MIN_MS, this.roundTrip.smoothed / 4))
   }
 
+  /** Octets a millisecond to ask the peer for. */
+  get pacingRate(): number {
+    return Math.min(this.congestion.pacingRate, this.cap)
+  }
+
+  get #windowOctets(): number {
+    const minimum = this.roundTrip.minimum
+    return Math.min(this.congestion.window(minimum), WINDOW_GAIN_CAPPED * this.cap * minimum)
+  }
+
   /** Datagrams that may be in flight. @param bufferShare datagrams of our receive buffer that this path may fill in one burst */
   windowDatagrams(bufferShare: number): number {
     const minimum = this.roundTrip.minimum
-    const octets = this.congestion.window(minimum) + this.congestion.pacingRate * this.cadence
-    const inFlight = (this.congestion.bandwidth * minimum) / this.#datagramOctets
+    const octets = this.#windowOctets + this.pacingRate * this.cadence
+    const inFlight = (Math.min(this.congestion.bandwidth, this.cap) * minimum) / this.#datagramOctets
     const wanted = Math.ceil(octets / this.#datagramOctets)
     return Math.max(WINDOW_MIN, Math.min(wanted, Math.floor(bufferShare + 2 * inFlight)))
   }
 
   /** Octets that should be asked for, so that the peer never runs dry between two PULLs. */
   get target(): number {
-    return this.congestion.window(this.roundTrip.minimum) + this.congestion.pacingRate * (2 * this.cadence + 4)
+    return this.#windowOctets + this.pacingRate * (2 * this.cadence + 4)
   }
 
   /**
@@ -272,7 +286,7 @@ export class Path {
   }
 
   get timeoutSpan(): number {
-    return Math.max(TIMEOUT_MIN_MS, this.roundTrip.timeout + 2 * this.cadence) * TIMEOUT_BACKOFF ** this.timeouts
+    return this.#timeoutFirst * TIMEOUT_BACKOFF ** this.timeouts
   }
 
   /** When silence counts as the next time-out, while something is owed. */
@@ -293,10 +307,15 @@ export class Path {
     this.trace?.onResumed()
   }
 
+  /** At a low rate the peer is silent between two datagrams. */
+  get #timeoutFirst(): number {
+    const spacing = this.#datagramOctets / this.pacingRate
+    return Math.max(TIMEOUT_MIN_MS, this.roundTrip.timeout + 2 * this.cadence + 2 * spacing)
+  }
+
   /** The n-th time-out comes when this much silence has passed: a geometric sum, because each span is longer than the last. */
   #timeoutTotal(timeouts: number): number {
-    const first = Math.max(TIMEOUT_MIN_MS, this.roundTrip.timeout + 2 * this.cadence)
-    return (first * (TIMEOUT_BACKOFF ** (timeouts + 1) - 1)) / (TIMEOUT_BACKOFF - 1)
+    return (this.#timeoutFirst * (TIMEOUT_BACKOFF ** (timeouts + 1) - 1)) / (TIMEOUT_BACKOFF - 1)
   }
 
   #newCongestion(now: Instant): Congestion {

@@ -149,7 +149,7 @@ export class Upload {
         const data = this.#cache.find(this.file, Math.floor(place / CHUNKS_MAX))
         if (data !== undefined)
           return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillChunk(batch, place, data, now)) : 0
-        this.#starved = true
+        if (mayPace) this.#starved = true
       } else this.#starved = true
     }
     return this.#echoDue ? this.#fillEcho(batch, now) : 0

@@ -12,6 +12,7 @@ import { LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import type { LocalSource } from './local-source.js'
 import type { Path } from './path.js'
 import { type Interval, Schedule, type WorkerView } from './schedule.js'
+import { fairShare } from './share.js'
 import type { Trace } from './trace.js'
 
 /** Share of the file that may be asked of two peers at the end, and how many chunks always may. */
@@ -64,6 +65,14 @@ export class Work {
       }
       this.#ask(path.owed, interval)
     }
+  }
+
+  /** Divides our own limit among the paths. @param limit octets a millisecond; undefined = none */
+  share(limit: number | undefined): void {
+    if (limit === undefined) return
+    const wishes = this.active.filter(path => path.isWaitedFor).map(path => path.congestion.pacingRate)
+    const share = fairShare(limit, wishes)
+    for (const path of this.paths) path.cap = share
   }
 
   /** Starts reading what is the local file's to give. */

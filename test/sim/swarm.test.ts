@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readArguments, runSeeds } from '../../src/sim/command-line.js'
 import { judge, type Outcome, outcomeOf } from '../../src/sim/oracle.js'
-import { type Plan, planOf } from '../../src/sim/plan.js'
+import { planOf } from '../../src/sim/plan.js'
 import { runScenario, type ScenarioResult } from '../../src/sim/scenario.js'
 import { makeSwarm, type Swarm } from '../../src/sim/swarm.js'
 import type { Watcher } from '../../src/sim/trace.js'
 import { SimulationError } from '../../src/sim/world.js'
 import { instant, ms } from '../../src/units.js'
 import { TAG, TAG_AT } from '../../src/wire/layout.js'
+import { calm } from './calm.js'
 
 /** PEER_UDP_SEED and PEER_UDP_SEEDS choose others. */
 const FIRST_SEED = Number(process.env.PEER_UDP_SEED ?? 1)
@@ -158,7 +159,7 @@ function roundTripsToData({ peers, far, near }: { peers: number; far: number; ne
       ...plan,
       manager: { ...plan.manager, ...at(near) },
       peers: Array.from({ length: peers }, (_, i) => ({ ...peer!, ...at(near), name: `peer${i}` })),
-      collector: { ...plan.collector, ...at(far), clock: {}, spuriousTicks: 0 },
+      collector: { ...plan.collector, ...at(far) },
     },
     [watcher],
   )
@@ -174,27 +175,4 @@ function succeeding(): { readonly swarm: Swarm; readonly outcome: Outcome & { re
   const outcome = outcomeOf(swarm.collector)
   if (outcome.kind !== 'identical') throw swarm.world.failure(`a calm swarm ends with ${outcome.kind}`)
   return { swarm, outcome }
-}
-
-/** The same swarm, with nothing planned against it. */
-function calm(plan: Plan): Plan {
-  const computer = {
-    joins: instant(0),
-    ending: { kind: 'stays' },
-    pauses: [],
-    up: {},
-    down: {},
-    disk: {},
-    ttl: 0,
-  } as const
-  return {
-    ...plan,
-    size: 100_000,
-    isMutating: false,
-    manager: { ...plan.manager, ...computer },
-    peers: plan.peers.map(peer => ({ ...peer, ...computer, holding: 'whole' })),
-    // It joins last, so that all sources are listed long before.
-    collector: { ...plan.collector, ...computer, joins: instant(5_000), holding: 'none', once: false },
-    cuts: [],
-  }
 }
