@@ -6,10 +6,6 @@ export const IP_UDP_BYTES = 28
 const CATCH_UP_MS = 4
 /** A burst may always hold this many octets, so that slow paths send whole datagrams. */
 const BURST_BYTES_MIN = 3_000
-/** No more than this much of the rate goes out at once (picoquic#1110: batches of segments cause batches of losses) ... */
-const BURST_MS = 1
-/** ... and what was missed follows at most this much faster than the rate. */
-const CATCH_UP_GAIN = 2
 /** Waiting is for this much of the rate: on fast paths a wake-up is worth many datagrams. */
 const GRAIN_MS = 0.25
 /** A rate at which a train takes longer needs none to be found out, and would make long pauses of them. */
@@ -22,8 +18,6 @@ const TRAIN_MS_MAX = 50
 export class Pacer {
   #rate = 0
   #allowance: number
-  /** What of it may go out now, once the trains are gone. */
-  #burst = BURST_BYTES_MIN
   #updatedAt: Instant | undefined
   readonly #trainOctets: number
   #trains: number
@@ -46,18 +40,16 @@ export class Pacer {
   canSend(now: Instant): boolean {
     this.#advance(now)
     if (this.#rate <= 0 || this.#allowance <= 0) return false
-    if (this.#trains === 0) return this.#burst > 0
+    if (this.#trains === 0) return true
     this.#isInTrain ||= this.#allowance >= this.#trainOctets
     return this.#isInTrain
   }
 
   spend(octets: number): void {
     this.#allowance -= octets
-    if (this.#trains === 0) this.#burst -= octets
-    else if (this.#isInTrain && this.#allowance <= 0) {
-      this.#isInTrain = false
-      this.#trains--
-    }
+    if (this.#allowance > 0 || !this.#isInTrain) return
+    this.#isInTrain = false
+    this.#trains--
   }
 
   /** When it is worth while to send: `canSend` is true by then. */
@@ -67,9 +59,8 @@ export class Pacer {
       const needed = this.#isInTrain ? 0 : this.#trainOctets
       return after(this.#updatedAt, Math.max(0, (needed - this.#allowance) / this.#rate + 0.001))
     }
-    if (this.#allowance > 0 && this.#burst > 0) return this.#updatedAt
-    const wait = Math.max(-this.#allowance / this.#rate, -this.#burst / (CATCH_UP_GAIN * this.#rate))
-    return after(this.#updatedAt, wait + GRAIN_MS)
+    if (this.#allowance > 0) return this.#updatedAt
+    return after(this.#updatedAt, -this.#allowance / this.#rate + GRAIN_MS)
   }
 
   #endTrains(): void {
@@ -80,11 +71,9 @@ export class Pacer {
 
   #advance(now: Instant): void {
     if (this.#updatedAt !== undefined) {
-      const passed = since(this.#updatedAt, now)
       const cap = Math.max(BURST_BYTES_MIN, this.#rate * CATCH_UP_MS, this.#trains > 0 ? this.#trainOctets : 0)
-      this.#allowance = Math.max(this.#allowance, Math.min(cap, this.#allowance + this.#rate * passed))
-      const most = Math.max(BURST_BYTES_MIN, this.#rate * BURST_MS)
-      this.#burst = Math.max(this.#burst, Math.min(most, this.#burst + CATCH_UP_GAIN * this.#rate * passed))
+      const saved = Math.min(cap, this.#allowance + this.#rate * since(this.#updatedAt, now))
+      this.#allowance = Math.max(this.#allowance, saved)
     }
     this.#updatedAt = now
   }

@@ -40,7 +40,7 @@ t.test('a pacer keeps any rate over fractions of datagrams and milliseconds', as
   }
 })
 
-t.test('a pacer kept from sending sends a millisecond of its rate at once, and no more', async t => {
+t.test('a pacer kept from sending catches up with a few milliseconds at most', async t => {
   holds(
     t,
     fc.property(
@@ -57,27 +57,12 @@ t.test('a pacer kept from sending sends a millisecond of its rate at once, and n
             pacer.spend(DATAGRAM)
             burst += DATAGRAM
           }
-          if (burst > Math.max(3_000, rate) + DATAGRAM) return false
+          if (burst > Math.max(3_000, 4 * rate) + DATAGRAM) return false
         }
         return !pacer.canSend(now) === pacer.nextAt() > now
       },
     ),
   )
-})
-
-t.test('a pacer catches up with a few milliseconds, at twice its rate', async t => {
-  const pacer = new Pacer()
-  const rate = mbit(1_000)
-  pacer.setRate(rate, instant(0))
-  let octets = 0
-  for (let time = 10; time <= 20; time += 0.1) {
-    while (pacer.canSend(instant(time))) {
-      pacer.spend(DATAGRAM)
-      octets += DATAGRAM
-    }
-    const most = rate * Math.min(1 + 2 * (time - 10), 4 + time - 10)
-    t.ok(octets <= most + 2 * DATAGRAM && octets >= most - 2 * DATAGRAM - 0.2 * rate, `${octets} of ${most}`)
-  }
 })
 
 t.test('a pacer without a rate waits for one', async t => {
