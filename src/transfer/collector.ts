@@ -34,6 +34,8 @@ const BUFFER_SHARE = 0.75
 const BLACK_HOLE_SIGNS = 12
 /** Bad blocks after which a peer is dropped. */
 const BAD_BLOCKS_MAX = 2
+/** Datagrams beyond the credit after which a peer is dropped; a few are damage that no checksum saw. */
+const BREACHES_MAX = 64
 const PROGRESS_MS = 200
 /** Without a turn for so long, though one was due every PROGRESS_MS, the process itself stood still. */
 const STALL_MS = 500
@@ -155,6 +157,12 @@ export class Collector {
     if (path === undefined || path.sessionHigh !== bulk.sessionHigh(d)) return false
     if (!sameEndpoint(path.endpoint, from)) return false
     const tag = bulk.tagOf(d)
+    if (tag !== TAG.ECHO && bulk.sequenceOf(d) > path.credit) {
+      path.breaches++
+      this.#beyondCredit++
+      this.#touched.add(path)
+      return true
+    }
     const arrival = path.onArrival(
       bulk.sequenceOf(d),
       bulk.sentAt(d),
@@ -185,6 +193,7 @@ export class Collector {
       const mayProbe = !this.#work.active.some(other => other !== path && other.isProbing)
       path.endBatch(turn.now, mayProbe, hasMore)
       if (path.badBlocks >= BAD_BLOCKS_MAX) this.#dropPath(path, 'sent bad data', turn)
+      if (path.breaches >= BREACHES_MAX) this.#dropPath(path, 'sends more than it may', turn)
       this.#watchForBlackHole(path, turn.now)
     }
     this.#touched.clear()

@@ -33,8 +33,10 @@ const TIMEOUT_BACKOFF = 1.5
  * A peer silent for this long and three time-outs is dead: soon where the local file has all that it owes, later where others
  * do its work meanwhile, and late for the last source there is.
  */
-export const PATIENCE = { local: 1_000, others: 2_000, last: 10_000 } as const
+export const PATIENCE = { local: 1_000, others: 10_000, last: 10_000 } as const
 export type Patience = keyof typeof PATIENCE
+/** However long a peer is silent, so often it is asked: it may be heard again at any time. */
+const SILENT_PULL_MAX_MS = 500
 /** Window of a path that our own limit holds back, in products of rate and round trip: as in CRUISE. */
 const WINDOW_GAIN_CAPPED = 2
 
@@ -70,6 +72,8 @@ export class Path {
   /** Octets of payload that were new. */
   bytes = 0
   badBlocks = 0
+  /** CHUNK and TREE datagrams with numbers that no PULL allowed. */
+  breaches = 0
   timeouts = 0
   /** When anything last came; the path's start before that. */
   heardAt: Instant
@@ -257,7 +261,9 @@ export class Path {
   /** When the next PULL is due, if one is wanted at all. */
   pullDueAt(): Instant {
     if (this.pulledAt === undefined) return 0 as Instant
-    if (this.timeouts > 0) return after(this.pulledAt, Math.max(this.cadence, this.timeoutSpan / 4))
+    if (this.timeouts > 0) {
+      return after(this.pulledAt, Math.max(this.cadence, Math.min(SILENT_PULL_MAX_MS, this.timeoutSpan / 4)))
+    }
     const hurried = Math.max(this.#unheardAt, after(this.pulledAt, Math.max(1, this.cadence / 4))) as Instant
     return earliest(after(this.pulledAt, this.cadence), hurried)
   }

@@ -74,7 +74,7 @@ t.test('when a peer leaves and there is no local file the others give what it ow
 })
 
 t.test('a peer that falls silent loses its work at once, and is dead after a while', async t => {
-  const swarm = new Swarm({ size: 20 * MEGABYTE, peers: 2, rates: [40, 40] })
+  const swarm = new Swarm({ size: 20 * MEGABYTE, peers: 2, rates: [40, 10] })
   swarm.at(300, () => {
     swarm.peers[0]!.isSilent = true
   })
@@ -107,6 +107,26 @@ t.test('where nobody is left the transfer fails and says what is missing', async
     t.ok(failure.missing > 0 && failure.missing < 4 * MEGABYTE, `${failure.missing}`)
     t.equal(failure.missing % BLOCK_BYTES, (4 * MEGABYTE) % BLOCK_BYTES)
   }
+})
+
+t.test('a path that carries nothing for five seconds is used again when it does', async t => {
+  const swarm = new Swarm({ size: 40 * MEGABYTE, peers: 2, rates: [40, 10] })
+  const [peer] = swarm.peers as [Swarm['peers'][0]]
+  let chunks = 0
+  swarm.at(1_000, () => {
+    peer.isSilent = true
+  })
+  swarm.at(6_000, () => {
+    peer.isSilent = false
+    chunks = peer.chunks
+  })
+  const start = swarm.now
+  expectWhole(t, swarm.run())
+  t.strictSame(swarm.lost, [])
+  t.ok(peer.chunks > 3 * chunks, `${peer.chunks - chunks} after ${chunks}`)
+  // Both together bring 50 Mbit/s, the other alone 10 for five seconds.
+  const least = (40 * MEGABYTE * 8) / 50_000 + 5_000 * 0.8
+  t.ok(swarm.now - start < 1.2 * least, `${swarm.now - start} ms, and ${least} at least`)
 })
 
 t.test('a silent last peer is waited for longer', async t => {
@@ -266,7 +286,7 @@ t.test('where large datagrams of one peer vanish after a while no block comes tw
   t.equal(swarm.orders.filter(order => order.kind === 'write-block').length, Math.ceil((6 * MEGABYTE) / BLOCK_BYTES))
 })
 
-t.test('datagrams far beyond the credit are counted and dropped, strange ones are refused', async t => {
+t.test('datagrams beyond the credit are counted and dropped, strange ones are refused', async t => {
   let sample: Uint8Array | undefined
   const swarm = new Swarm({
     size: 4 * MEGABYTE,
@@ -298,11 +318,37 @@ t.test('datagrams far beyond the credit are counted and dropped, strange ones ar
     'another source',
   )
   // What was never asked for: a block beyond the file, an offset that is no chunk's.
-  t.ok(forge((_, view) => [view.setUint32(10, 4_000), view.setUint32(22, 1_000_000)]))
-  t.ok(forge((_, view) => [view.setUint32(10, 4_001), view.setUint16(26, 3)]))
+  t.ok(forge((_, view) => view.setUint32(22, 1_000_000)))
+  t.ok(forge((_, view) => view.setUint16(26, 3)))
   t.ok(swarm.collector.counters.strayChunks! >= 1)
   // The same datagram again is no news.
   t.ok(forge(() => {}))
+  expectWhole(t, swarm.run())
+})
+
+t.test('a peer that sends more than it may is dropped with the reason, and the others bring the file', async t => {
+  let sample: Uint8Array | undefined
+  const filter = (datagram: Uint8Array) => {
+    if (datagram[1] === TAG.CHUNK) sample ??= datagram.slice()
+    return true
+  }
+  const swarm = new Swarm({ size: 8 * MEGABYTE, peers: 3, rates: [40, 40, 40], filter }).run(300)
+  // Beside what it was asked for come chunks that no PULL allowed.
+  const beyond = (number: number) => {
+    const datagram = sample!.slice()
+    new DataView(datagram.buffer).setUint32(10, number)
+    return swarm.peers.find(({ endpoint }) =>
+      swarm.collector.onBulk(datagram, datagram.subarray(CHUNK_HEADER_BYTES), endpoint, swarm.now),
+    )
+  }
+  const liar = beyond(50_000)!
+  for (let number = 1; number < 63; number++) beyond(50_000 + number)
+  swarm.tell(turn => swarm.collector.endBatch(turn))
+  t.strictSame(swarm.lost, [], 'some may be damage')
+  beyond(60_000)
+  swarm.tell(turn => swarm.collector.endBatch(turn))
+  t.strictSame(swarm.lost, [`${liar.endpoint.port} sends more than it may`])
+  t.equal(swarm.collector.counters.beyondCredit, 64)
   expectWhole(t, swarm.run())
 })
 
