@@ -54,6 +54,7 @@ seq:
         tag::chunk: chunk
         tag::tree: tree
         tag::echo: echo
+        tag::probe: probe
   - id: end
     size: 0
     valid:
@@ -279,6 +280,16 @@ types:
         valid:
           min: 1024
           max: 65479
+      - id: datagram
+        type: u2
+        doc: Octets of the longest CHUNK that the path is known to carry.
+        valid:
+          expr: _ >= 28 + chunk_size and _ <= 65507
+      - id: probe
+        type: u2
+        doc: Length of the PROBE that is to be sent; 0 means none.
+        valid:
+          expr: _ == 0 or (_ >= 1201 and _ <= 65507)
       - id: page_count
         type: u1
       - id: range_count
@@ -372,6 +383,10 @@ types:
     seq:
       - id: prefix
         type: bulk_prefix
+  probe:
+    seq:
+      - id: padding
+        size-eos: true
 enums:
   tag:
     0x01: hello
@@ -387,6 +402,7 @@ enums:
     0x11: chunk
     0x12: tree
     0x13: echo
+    0x14: probe
   reason:
     1: goodbye
     2: ttl_ended

@@ -8,6 +8,7 @@ local TAGS = {
   [0x01] = "HELLO", [0x02] = "COOKIE", [0x03] = "REGISTER", [0x04] = "REGISTERED", [0x05] = "HEARTBEAT",
   [0x06] = "LIST", [0x07] = "LIST_ACK", [0x08] = "GOODBYE", [0x09] = "ERROR",
   [0x10] = "PULL", [0x11] = "CHUNK", [0x12] = "TREE", [0x13] = "ECHO",
+  [0x14] = "PROBE",
 }
 local REASONS = { "GOODBYE", "TTL_ENDED", "SILENT", "MANAGER_CLOSING", "REPLACED", "DONE" }
 local CODES = {
@@ -24,7 +25,8 @@ local FLAGS_ALLOWED = { [0x05] = 0x1, [0x08] = 0x1, [0x11] = 0x6, [0x12] = 0x6, 
 local BYTES = {
   [0x01] = { 39, 1200 }, [0x02] = { 39, 1200 }, [0x03] = { 39, 1167 }, [0x04] = { 36, 36 }, [0x05] = { 22, 22 },
   [0x06] = { 35, 1200 }, [0x07] = { 32, 32 }, [0x08] = { 15, 15 }, [0x09] = { 16, 16 },
-  [0x10] = { 83, 1200 }, [0x11] = { 29, 65507 }, [0x12] = { 60, 1052 }, [0x13] = { 22, 22 },
+  [0x10] = { 87, 1200 }, [0x11] = { 29, 65507 }, [0x12] = { 60, 1052 }, [0x13] = { 22, 22 },
+  [0x14] = { 1201, 65507 },
 }
 
 local field = {}
@@ -79,6 +81,8 @@ define("horizon", ProtoField.uint32, "Horizon", base.DEC)
 define("largest", ProtoField.uint32, "Largest", base.DEC)
 define("proof", ProtoField.uint32, "Proof", base.DEC)
 define("chunk_size", ProtoField.uint16, "Chunk size", base.DEC)
+define("datagram", ProtoField.uint16, "Longest CHUNK", base.DEC)
+define("probe", ProtoField.uint16, "PROBE wanted", base.DEC)
 define("page_count", ProtoField.uint8, "Pages", base.DEC)
 define("range_count", ProtoField.uint8, "Ranges", base.DEC)
 define("block_count", ProtoField.uint8, "Blocks", base.DEC)
@@ -272,6 +276,8 @@ local bodies = {
     cursor:add(tree, "largest", 4)
     cursor:add(tree, "proof", 4)
     cursor:add(tree, "chunk_size", 2)
+    cursor:add(tree, "datagram", 2)
+    cursor:add(tree, "probe", 2)
     local pages = cursor:number(tree, "page_count", 1)
     local ranges = cursor:number(tree, "range_count", 1)
     local blocks = cursor:number(tree, "block_count", 1)
@@ -297,6 +303,7 @@ local bodies = {
     return string.format("height=%d index=%d hashes=%d", height, index, count)
   end,
   [0x13] = function(cursor, tree) bulk_prefix(cursor, tree) end,
+  [0x14] = function(cursor, tree) cursor:add(tree, "padding", cursor:left()) end,
 }
 
 -- Whether the header is one of ours. Other protocols' datagrams pass it by chance about once in 3000 times.

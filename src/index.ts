@@ -13,6 +13,7 @@ import { systemDigests, systemRandom } from './shell/entropy.js'
 import { listenFor, resolveEndpoint, resolveHost } from './shell/names.js'
 import { openShared, type SharedFile } from './shell/shared-file.js'
 import { chooseSocket } from './shell/sockets/choose.js'
+import { longestDatagram } from './shell/sockets/interface-mtu.js'
 import type { Socket, SocketKind } from './shell/sockets/socket.js'
 import { Target } from './shell/target.js'
 import { TraceFile } from './shell/trace-file.js'
@@ -134,6 +135,7 @@ export async function createPeer(options: PeerOptions): Promise<Node> {
             uploadLimit: limit,
             downloadLimit: limit,
             receiveBuffer: socket.receiveBuffer,
+            datagramMax: Math.min(socket.maxDatagram, longestDatagram(socket.local.address, socket.kind)),
             wait: options.wait ?? false,
             random: systemRandom(),
             digests: systemDigests,

@@ -21,6 +21,7 @@ export interface FetchOptions {
   readonly own: { readonly key: FileKey; readonly offer: Offer; readonly tree: FullTree } | undefined
   readonly member: bigint
   readonly chunkSize: number
+  readonly datagramMax: number
   readonly receiveBuffer: number
   /** Octets a millisecond. */
   readonly limit: number | undefined

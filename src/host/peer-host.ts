@@ -10,8 +10,8 @@ import { earliest, type Instant, NEVER, sequence } from '../units.js'
 import type { ReceiveBatch, SendBatch } from '../wire/batch.js'
 import { isBulk, tagOf } from '../wire/bulk.js'
 import { encode } from '../wire/encode.js'
-import { ERROR_CODE, REASON, type Reason, TAG } from '../wire/layout.js'
-import type { ErrorMessage, Goodbye, Message, Offer, Pull, Unsequenced } from '../wire/message.js'
+import { CHUNK_HEADER_BYTES, ERROR_CODE, HEADER_BYTES, REASON, type Reason, TAG } from '../wire/layout.js'
+import type { ErrorMessage, Goodbye, Message, Offer, Probe, Pull, Unsequenced } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
 import type { Effect, FileKey, Host, Input, StopReason } from './contract.js'
 import { ControlQueue } from './control-queue.js'
@@ -35,6 +35,8 @@ export interface PeerHostOptions {
   readonly uploadLimit?: number | undefined
   /** kbit/s that a collector asks all peers together for; undefined = none. */
   readonly downloadLimit?: number | undefined
+  /** UDP payload of the longest datagram that our own interface carries; undefined: no longer ones than usual are tried. */
+  readonly datagramMax?: number | undefined
   /** Octets that our socket holds. */
   readonly receiveBuffer: number
   /** Wait for a lost manager instead of stopping. */
@@ -76,7 +78,9 @@ export class PeerHost implements Host {
       wait: options.wait,
       preview: collect !== undefined,
     })
-    this.#uploads = new Uploads(files, random, octetsPerMillisecond(options.uploadLimit), now)
+    const chunkSize = manager.address.includes(':') ? CHUNK_BYTES_IPV6 : CHUNK_BYTES_IPV4
+    const datagramMax = Math.max(options.datagramMax ?? 0, CHUNK_HEADER_BYTES + chunkSize)
+    this.#uploads = new Uploads(files, random, octetsPerMillisecond(options.uploadLimit), now, datagramMax)
     if (collect !== undefined) {
       const own = collect.ownFile === undefined ? undefined : files[collect.ownFile]
       this.#fetch = new Fetch(
@@ -84,7 +88,8 @@ export class PeerHost implements Host {
           name: collect.name,
           own: own && { key: collect.ownFile!, ...own },
           member: this.#session,
-          chunkSize: manager.address.includes(':') ? CHUNK_BYTES_IPV6 : CHUNK_BYTES_IPV4,
+          chunkSize,
+          datagramMax,
           receiveBuffer: options.receiveBuffer,
           limit: octetsPerMillisecond(options.downloadLimit),
           random,
@@ -173,6 +178,7 @@ export class PeerHost implements Host {
     // Goodbyes and errors bear our own session in membership, and a transfer's in transfers.
     const isTransfer = message.session !== this.#session
     if (message.kind === 'pull') this.#onPull(message, from, now, effects)
+    else if (message.kind === 'probe') this.#onProbe(message, from, now, effects)
     else if (message.kind === 'goodbye' && isTransfer) this.#onGoodbye(message, from, now, effects)
     else if (message.kind === 'error' && isTransfer) this.#onError(message, from, now, effects)
     else this.#member.receive(message, from, now, this.#out, this.#events)
@@ -215,6 +221,14 @@ export class PeerHost implements Host {
     if (isKnown || this.#member.find(from) !== undefined) {
       this.#answer(from, { kind: 'goodbye', ack: true, session, reason })
     }
+  }
+
+  #onProbe({ session, sequence: pull, padding }: Probe, from: Endpoint, now: Instant, effects: Effect[]): void {
+    let isOurs = false
+    this.#fetch?.drive(effects, now, collector => {
+      isOurs = collector.onProbe(from, session, HEADER_BYTES + padding, pull)
+    })
+    if (!isOurs) this.#queue.counters.add('dropped.stray-probe')
   }
 
   #onError({ session, code }: ErrorMessage, from: Endpoint, now: Instant, effects: Effect[]): void {

@@ -156,7 +156,7 @@ class RateRun {
     const chance = () => this.#random.uniform()
     // The manager's round trip is the first guess of a peer's; it may be quite another.
     const roundTrip = link.roundTrip * this.#random.between(0.5, 2)
-    this.#path = new Path({ endpoint, number: 4, session: 1n, roundTrip, chunkSize, chance }, this.#now)
+    this.#path = new Path({ endpoint, number: 4, session: 1n, roundTrip, chunkSize, datagramMax: 0, chance }, this.#now)
   }
 
   run(): RateResult {

@@ -54,23 +54,21 @@ export class Blocks {
   }
 
   onChunk(d: Uint8Array, payload: Uint8Array, path: Path, now: Instant): void {
-    path.blackHoleSigns = 0
+    if (path.isSmall(d.length)) path.onSmall()
+    else path.blackHoleSigns = 0
     const block = bulk.chunkBlock(d) as BlockIndex
     const offset = bulk.chunkOffset(d)
     const open = this.#work.assembly.find(block)
+    const resent = bulk.isRetransmitted(d)
     if (open === undefined) {
       if (this.#done.has(block)) this.#onDuplicate(block, offset)
       else this.counters.strayChunks++
-      return
-    }
-    const placed = this.#work.assembly.place(open, offset, payload, path.number, bulk.isRetransmitted(d))
-    if (placed === undefined) this.counters.strayChunks++
-    else if (placed === 'duplicate') this.#onDuplicate(block, offset)
+    } else if (payload.length <= open.chunkSize) this.#place(open, offset, payload, resent, path, now)
+    else if (!isRun(open, offset, payload.length)) this.counters.strayChunks++
     else {
-      path.bytes += payload.length
-      path.usefulAt = now
-      this.#work.settle(open, offset / open.chunkSize, path)
-      if (open.have.isFull) this.#whole.push(open)
+      for (let at = 0; at < payload.length; at += open.chunkSize) {
+        this.#place(open, offset + at, payload.subarray(at, at + open.chunkSize), resent, path, now)
+      }
     }
   }
 
@@ -154,6 +152,18 @@ export class Blocks {
     path.pages.clear()
   }
 
+  #place(open: OpenBlock, offset: number, chunk: Uint8Array, resent: boolean, path: Path, now: Instant): void {
+    const placed = this.#work.assembly.place(open, offset, chunk, path.number, resent)
+    if (placed === undefined) this.counters.strayChunks++
+    else if (placed === 'duplicate') this.#onDuplicate(open.index, offset)
+    else {
+      path.bytes += chunk.length
+      path.usefulAt = now
+      this.#work.settle(open, offset / open.chunkSize, path)
+      if (open.have.isFull) this.#whole.push(open)
+    }
+  }
+
   #askForPage(open: OpenBlock, path: Path): void {
     const page = this.#tree.pageFor(open.index)
     open.isLeafKnown = page === undefined
@@ -187,4 +197,10 @@ export class Blocks {
     this.counters.duplicateChunks++
     this.#ledger.onDuplicate(this.#layout.blockStart(block) + offset)
   }
+}
+
+/** Whether octets are several whole chunks of a block, one after the other. */
+function isRun({ bytes, chunkSize }: OpenBlock, offset: number, length: number): boolean {
+  const end = offset + length
+  return offset % chunkSize === 0 && (end === bytes || (end < bytes && length % chunkSize === 0))
 }

@@ -13,6 +13,8 @@ export interface CollectorOptions {
   /** Our session as the list shows it. */
   readonly member: bigint
   readonly chunkSize: number
+  /** UDP payload of the longest datagram that our own interface carries. */
+  readonly datagramMax: number
   /** Octets of our socket's receive buffer. */
   readonly receiveBuffer: number
   /** Octets a millisecond that all peers together are asked for; undefined = no limit. */

@@ -26,12 +26,10 @@ import { Work } from './work.js'
 
 /** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
 const CHUNK_BYTES_SAFE = 1_172
-/** What the kernel charges to the receive buffer for a full datagram (sk_buff truesize on Linux). */
-const BUFFER_CHARGE = 2_304
+/** What the kernel charges to the receive buffer beside a datagram's octets (sk_buff truesize on Linux: 2304 for a full frame). */
+const BUFFER_CHARGE = 832
 /** Share of the receive buffer that may arrive at once. */
 const BUFFER_SHARE = 0.75
-/** Small datagrams in a row, with a loss before each and no CHUNK between them, that mean that large ones vanish. */
-const BLACK_HOLE_SIGNS = 12
 /** Bad blocks after which a peer is dropped. */
 const BAD_BLOCKS_MAX = 2
 /** Datagrams beyond the credit after which a peer is dropped; a few are damage that no checksum saw. */
@@ -136,6 +134,13 @@ export class Collector {
   onGoodbye(from: Endpoint, session: bigint, turn: Turn): boolean {
     const path = this.#pathOf(from, session)
     if (path !== undefined) this.#dropPath(path, 'said goodbye', turn)
+    return path !== undefined
+  }
+
+  /** A PROBE came: the path carries datagrams of that length. @returns whether the session is one of ours */
+  onProbe(from: Endpoint, session: bigint, octets: number, pull: number): boolean {
+    const path = this.#pathOf(from, session)
+    if (path?.mtu.onProbe(octets, pull)) path.trace?.onLonger(octets)
     return path !== undefined
   }
 
@@ -342,7 +347,7 @@ export class Collector {
 
   #pull(path: Path, now: Instant): void {
     if (path.state === 'dead' || !path.isWaitedFor) return
-    const window = path.windowDatagrams(this.#bufferShare)
+    const window = path.windowDatagrams(this.#bufferShare(path))
     if (path.pullDueAt() > now && !path.isPullEarly(now, window)) return
     path.loss.advance(now, path.roundTrip.smoothed)
     path.congestion.onPaced(path.pacingRate, now)
@@ -353,24 +358,27 @@ export class Collector {
       credit: path.extendCredit(window),
       rate: Math.max(1, Math.round(path.pacingRate * 8)),
       chunkSize: this.#work.chunkSize,
+      datagram: path.longest,
       isEnd: this.#work.schedule.untaken === 0,
     }
-    const pulls = composePulls(path, statement, () => path.onPullSent(now))
+    const pulls = composePulls(path, statement, () => path.onPullSent(now), path.nextProbe(now))
     for (const message of pulls) this.#outgoing.push({ to: path.endpoint, message })
   }
 
   /** Datagrams that one path may send us in one burst. */
-  get #bufferShare(): number {
-    const datagrams = (this.#options.receiveBuffer * BUFFER_SHARE) / BUFFER_CHARGE
+  #bufferShare(path: Path): number {
+    const datagrams = (this.#options.receiveBuffer * BUFFER_SHARE) / (path.longest + BUFFER_CHARGE)
     return Math.max(8, datagrams / Math.max(1, this.#work.active.length))
   }
 
   #watchForBlackHole(path: Path, now: Instant): void {
-    if (this.#work.chunkSize <= CHUNK_BYTES_SAFE) return
-    if (path.blackHoleSigns < BLACK_HOLE_SIGNS) return
+    if (!path.isBlackHole) return
     path.blackHoleSigns = 0
-    path.shrinkChunks(CHUNK_BYTES_SAFE, now)
-    this.#work.shrinkChunks(CHUNK_BYTES_SAFE)
+    if (path.mtu.onBlackHole(now)) path.onShorter(now)
+    else if (this.#work.chunkSize > CHUNK_BYTES_SAFE) {
+      path.shrinkChunks(CHUNK_BYTES_SAFE, now)
+      this.#work.shrinkChunks(CHUNK_BYTES_SAFE)
+    }
   }
 
   #report({ now, events }: Turn): void {
@@ -407,6 +415,7 @@ export class Collector {
         session: this.#newSession(),
         roundTrip,
         chunkSize: this.#work.chunkSize,
+        datagramMax: this.#options.datagramMax,
         chance: () => random.u32() / 2 ** 32,
         trace: this.trace,
       },

@@ -62,6 +62,10 @@ export class PathTrace {
     this.#add('path:train', { rate: Math.round(rate * KILOBITS) })
   }
 
+  onLonger(octets: number): void {
+    this.#add('path:longer', { datagram: octets })
+  }
+
   onTimeout(n: number): void {
     this.#add('path:timeout', { n })
   }

@@ -3,7 +3,7 @@
 
 import type { Endpoint } from '../endpoint.js'
 import { after, earliest, type Instant, ms, NEVER, since } from '../units.js'
-import { HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
+import { CHUNK_HEADER_BYTES, CONTROL_BYTES_MAX, HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
 import { Congestion, RATE_INITIAL, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
 import { DeliveryRate } from './delivery-rate.js'
@@ -11,6 +11,7 @@ import { type Arrival, LossDetector } from './loss.js'
 import { WindowedMinimum } from './minimum.js'
 import { Owed } from './owed.js'
 import { IP_UDP_BYTES } from './pacer.js'
+import { PathMtu } from './path-mtu.js'
 import { PathTrace } from './path-trace.js'
 import type { PathProgress } from './report.js'
 import { RoundTrip } from './round-trip.js'
@@ -37,6 +38,8 @@ export const PATIENCE = { local: 1_000, others: 10_000, last: 10_000 } as const
 export type Patience = keyof typeof PATIENCE
 /** However long a peer is silent, so often it is asked: it may be heard again at any time. */
 const SILENT_PULL_MAX_MS = 500
+/** No datagram but a usual one takes longer than this at the path's rate: it would be a burst, and its loss a large one. */
+const DATAGRAM_SPAN_MS = 1
 /** Window of a path that our own limit holds back, in products of rate and round trip: as in CRUISE. */
 const WINDOW_GAIN_CAPPED = 2
 
@@ -49,6 +52,8 @@ export interface PathOptions {
   /** A first guess of the round trip, ms. */
   readonly roundTrip: number | undefined
   readonly chunkSize: number
+  /** UDP payload of the longest datagram that our own interface carries. */
+  readonly datagramMax: number
   readonly chance: () => number
   readonly trace?: Trace | undefined
 }
@@ -88,7 +93,8 @@ export class Path {
   window = 0
   /** Stamp of the datagram with the largest sequence number: the next PULL's proof of receipt. */
   proof = 0
-  /** ECHO and TREE datagrams since the last CHUNK between which something was lost: how a black hole for large datagrams shows. */
+  readonly mtu: PathMtu
+  /** Small datagrams since the last large CHUNK between which something was lost: how a black hole for large datagrams shows. */
   blackHoleSigns = 0
   /** undefined: nobody traces. */
   readonly trace: PathTrace | undefined
@@ -110,7 +116,7 @@ export class Path {
   #roundQueue = Infinity
   #roundQueueHigh = 0
   #sincePull = 0
-  #datagramOctets: number
+  #chunkSize: number
   readonly #chance: () => number
 
   constructor(options: PathOptions, now: Instant) {
@@ -120,7 +126,8 @@ export class Path {
     this.sessionHigh = Number(options.session >> 32n)
     this.sessionLow = Number(options.session & 0xffff_ffffn)
     this.roundTrip = new RoundTrip(options.roundTrip)
-    this.#datagramOctets = options.chunkSize + 2 * IP_UDP_BYTES
+    this.#chunkSize = options.chunkSize
+    this.mtu = new PathMtu(CHUNK_HEADER_BYTES + options.chunkSize, options.datagramMax)
     this.#chance = options.chance
     this.congestion = this.#newCongestion(now)
     this.heardAt = now
@@ -160,10 +167,54 @@ export class Path {
     return arrival
   }
 
-  /** Smaller chunks from now on; the losses so far were not congestion. */
+  /** Smaller chunks from now on. */
   shrinkChunks(chunkSize: number, now: Instant): void {
-    this.#datagramOctets = chunkSize + 2 * IP_UDP_BYTES
+    this.#chunkSize = chunkSize
+    this.onShorter(now)
+  }
+
+  /** Shorter datagrams from now on; the losses so far were not congestion. */
+  onShorter(now: Instant): void {
     this.congestion = this.#newCongestion(now)
+  }
+
+  /** Octets of the longest CHUNK that the peer may send: neighbouring chunks, as many as the path carries and its rate allows. */
+  get longest(): number {
+    const octets = Math.min(this.mtu.datagram, this.#datagramWorth) - CHUNK_HEADER_BYTES
+    return CHUNK_HEADER_BYTES + Math.max(1, Math.floor(octets / this.#chunkSize)) * this.#chunkSize
+  }
+
+  get #datagramWorth(): number {
+    return Math.min(this.congestion.bandwidth, this.cap) * DATAGRAM_SPAN_MS
+  }
+
+  /** The newest PULL that is known to have come; 0 = none. */
+  get answered(): number {
+    return this.#lastEcho < 0 ? 0 : this.#echoedPull()
+  }
+
+  /** Whether a CHUNK of this length says nothing about the longest in use. @param octets of the datagram */
+  isSmall(octets: number): boolean {
+    const usual = CHUNK_HEADER_BYTES + this.#chunkSize
+    if (this.longest > usual) return octets <= usual
+    // Where none is longer than what any path carries, there is nothing to find out.
+    return usual > CONTROL_BYTES_MAX && octets <= CONTROL_BYTES_MAX
+  }
+
+  /** Of the PROBE that the PULL to be sent now should ask for; 0 = none: a path that is waited for, or late, has other worries. */
+  nextProbe(now: Instant): number {
+    if (this.timeouts > 0 || !this.roundTrip.hasSample) return 0
+    const { smoothed } = this.roundTrip
+    const { floor } = this.congestion
+    return this.mtu.probe(this.pullSequence + 1, this.answered, smoothed, floor, this.#datagramWorth, now)
+  }
+
+  get isBlackHole(): boolean {
+    return this.blackHoleSigns >= PathMtu.blackHoleSigns(this.congestion.floor)
+  }
+
+  get #datagramOctets(): number {
+    return this.longest + IP_UDP_BYTES
   }
 
   /** Silence counts from now: nothing was asked of the peer until now. */
@@ -326,7 +377,8 @@ export class Path {
 
   #newCongestion(now: Instant): Congestion {
     const roundTrip = this.roundTrip.smoothed
-    const initialRate = Math.max(RATE_INITIAL, (WINDOW_INITIAL * this.#datagramOctets) / Math.max(1, roundTrip))
+    const datagram = CHUNK_HEADER_BYTES + this.#chunkSize + IP_UDP_BYTES
+    const initialRate = Math.max(RATE_INITIAL, (WINDOW_INITIAL * datagram) / Math.max(1, roundTrip))
     return new Congestion(now, initialRate, roundTrip, this.#chance)
   }
 

@@ -26,6 +26,7 @@ export interface Statement {
   /** kbit/s */
   readonly rate: number
   readonly chunkSize: number
+  readonly datagram: number
   /** Nothing is left that nobody was asked for: what is lost now is what the end waits for. */
   readonly isEnd: boolean
 }
@@ -35,17 +36,20 @@ type Wants = { pages: TreePage[]; ranges: BlockRange[]; blocks: BlockWant[] }
 /**
  * Everything that a path owes, as PULLs: oldest first, so that what was lost is sent before what is new.
  * @param nextSequence gives each datagram its number
+ * @param probe what the first of them asks for
  */
 export function composePulls(
   path: Path,
   { isEnd, ...statement }: Statement,
   nextSequence: () => number,
+  probe = 0,
 ): readonly Pull[] {
-  return divideWants(path, isEnd).map(wants => ({
+  return divideWants(path, isEnd).map((wants, part) => ({
     kind: 'pull',
     session: path.session,
     sequence: sequence(nextSequence()),
     ...statement,
+    probe: part === 0 ? probe : 0,
     credit: sequence(statement.credit),
     horizon: sequence(path.loss.horizon),
     largest: sequence(path.loss.largest),

@@ -8,17 +8,21 @@
 import { chunkBytes, chunkCount, FileLayout } from '../content/layout.js'
 import type { HashTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
-import { after, blockIndex, chunkIndex, type Instant, NEVER, since } from '../units.js'
+import { after, blockIndex, chunkIndex, type Instant, NEVER, sequence, since } from '../units.js'
 import type { SendBatch } from '../wire/batch.js'
 import { writeBulkHeader, writeChunkPlace, writeTreePlace } from '../wire/bulk.js'
+import { encode } from '../wire/encode.js'
 import {
   BULK_HEADER_BYTES,
   CHUNK_HEADER_BYTES,
   CHUNKS_MAX,
+  DATAGRAM_BYTES_MAX,
   FLAG,
   HASH_BYTES,
+  HEADER_BYTES,
   HOLD_MAX,
   HOLD_UNIT_MICROS,
+  PROBE_BYTES_MIN,
   TAG,
   type Tag,
   TREE_HEADER_BYTES,
@@ -39,6 +43,8 @@ const BLOCKS_REMEMBERED = 2_048
 const PARTS_MAX = 64
 /** Chunks waiting to be sent; the next PULL restates what did not fit. */
 const QUEUE_MAX = 8_192
+/** What a PROBE is made of. */
+const PADDING = new Uint8Array(DATAGRAM_BYTES_MAX)
 /** Without PULLs for this long nothing more is sent, whatever credit is left. */
 const PULL_SILENCE_MS = 1_000
 /** And after this long the upload is forgotten. */
@@ -52,6 +58,8 @@ export interface UploadOptions {
   readonly cache: BlockCache
   /** Where this upload's clock has its zero: random, so that stamps prove receipt. */
   readonly clockZero: number
+  /** UDP payload of the longest datagram that our own interface carries. */
+  readonly datagramMax: number
 }
 
 export class Upload {
@@ -76,6 +84,12 @@ export class Upload {
   #pageQueue: TreePage[] = []
   #sequence = 0
   #chunkSize = 0
+  /** Octets of the longest CHUNK. */
+  #datagram = 0
+  readonly #datagramMax: number
+  /** Octets of the PROBE that is owed, and the PULL that asked for it. */
+  #probe = 0
+  #probePull = 0
   #credit = 0
   #proven = false
   #horizon = 0
@@ -99,6 +113,7 @@ export class Upload {
     this.#sessionHigh = Number(options.session >> 32n)
     this.#sessionLow = Number(options.session & 0xffffffffn)
     this.#pulledAt = now
+    this.#datagramMax = options.datagramMax
   }
 
   /**
@@ -121,6 +136,9 @@ export class Upload {
       this.#pull = pull.sequence
       this.#pulledAt = at
       this.#pacer.setRate(pull.rate / 8, now)
+      // What is longer is for those who have proven that it arrives.
+      this.#datagram = this.#proven ? Math.min(pull.datagram, this.#datagramMax) : 0
+      this.#oweProbe(pull)
     }
     this.#credit = Math.max(this.#credit, Math.min(pull.credit, this.#proven ? Infinity : CREDIT_UNPROVEN))
     this.#horizon = Math.max(this.#horizon, pull.horizon)
@@ -139,8 +157,10 @@ export class Upload {
     if (since(this.#pulledAt, now) > PULL_SILENCE_MS) {
       // The next PULL restates what it wants.
       this.#clearQueue()
+      this.#probe = 0
       return 0
     }
+    if (this.#probe > 0 && mayPace && this.#pacer.canSend(now)) return this.#spend(this.#fillProbe(batch))
     if (this.#sequence < this.#credit) {
       if (this.#pageQueue.length > 0)
         return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillPage(batch, now)) : 0
@@ -157,7 +177,7 @@ export class Upload {
 
   /** When `fillOne` has something next, as far as time alone decides. */
   nextAt(): Instant {
-    if (this.#sequence >= this.#credit || !this.#hasData) return NEVER
+    if (this.#probe === 0 && (this.#sequence >= this.#credit || !this.#hasData)) return NEVER
     return this.#pacer.nextAt()
   }
 
@@ -211,8 +231,13 @@ export class Upload {
   /** More than the credit allows would be restated before it could be sent. */
   get #isQueueFull(): boolean {
     return (
-      this.#queueTail >= QUEUE_MAX || this.#queueTail - this.#queueHead > this.#credit - this.#sequence + CHUNKS_MAX
+      this.#queueTail >= QUEUE_MAX ||
+      this.#queueTail - this.#queueHead > (this.#credit - this.#sequence) * this.#chunksADatagram + CHUNKS_MAX
     )
+  }
+
+  get #chunksADatagram(): number {
+    return Math.max(1, Math.floor((this.#datagram - CHUNK_HEADER_BYTES) / this.#chunkSize))
   }
 
   #enqueueChunk(block: number, chunk: number): void {
@@ -232,14 +257,24 @@ export class Upload {
     const block = Math.floor(place / CHUNKS_MAX)
     const chunk = place % CHUNKS_MAX
     const offset = chunk * this.#chunkSize
-    const length = chunkBytes(this.#layout.blockBytes(blockIndex(block)), this.#chunkSize, chunkIndex(chunk))
+    const blockBytes = this.#layout.blockBytes(blockIndex(block))
+    let length = chunkBytes(blockBytes, this.#chunkSize, chunkIndex(chunk))
     const log = this.#sentLog(block)
-    const resent = log[chunk] !== 0
-    this.#queueHead++
+    let resent = log[chunk] !== 0
+    let count = 1
+    // Neighbours that wait behind it go along, as far as the path carries them.
+    while (this.#queueHead + count < this.#queueTail && this.#queue[this.#queueHead + count] === place + count) {
+      const more = chunkBytes(blockBytes, this.#chunkSize, chunkIndex(chunk + count))
+      if (CHUNK_HEADER_BYTES + length + more > this.#datagram) break
+      resent ||= log[chunk + count] !== 0
+      length += more
+      count++
+    }
+    this.#queueHead += count
     this.#writeHeader(batch.head, TAG.CHUNK, resent, now)
     writeChunkPlace(batch.head, block, offset)
     batch.push(this.to, CHUNK_HEADER_BYTES, data, offset, length)
-    log[chunk] = this.#sequence
+    log.fill(this.#sequence, chunk, chunk + count)
     return CHUNK_HEADER_BYTES + length + IP_UDP_BYTES
   }
 
@@ -257,6 +292,29 @@ export class Upload {
     return TREE_HEADER_BYTES + hashes.length + IP_UDP_BYTES
   }
 
+  /** It takes no number and no credit: what becomes of it says nothing about other datagrams. */
+  #fillProbe(batch: SendBatch): number {
+    const octets = this.#probe
+    this.#probe = 0
+    const { session } = this
+    const padding = octets - HEADER_BYTES
+    const head = {
+      kind: 'probe',
+      session,
+      sequence: sequence(this.#probePull),
+      padding: PROBE_BYTES_MIN - HEADER_BYTES,
+    } as const
+    encode(head, batch.head)
+    batch.push(this.to, HEADER_BYTES, PADDING, 0, padding)
+    return octets + IP_UDP_BYTES
+  }
+
+  /** Who has not proven that datagrams arrive gets no long ones. */
+  #oweProbe({ probe, sequence: number }: Pull): void {
+    this.#probe = this.#proven && probe <= this.#datagramMax ? probe : 0
+    this.#probePull = number
+  }
+
   #fillEcho(batch: SendBatch, now: Instant): number {
     this.#writeHeader(batch.head, TAG.ECHO, false, now)
     batch.push(this.to, BULK_HEADER_BYTES)
@@ -265,13 +323,13 @@ export class Upload {
 
   #writeHeader(into: Uint8Array, tag: Tag, resent: boolean, now: Instant): void {
     this.#echoDue = false
-    const sequence = ++this.#sequence
+    const number = ++this.#sequence
     const stamp = (Math.round(now * 1000) + this.#clockZero) >>> 0
-    this.#stamps[sequence % STAMPS] = stamp
+    this.#stamps[number % STAMPS] = stamp
     const flags = (resent ? FLAG.RETRANSMITTED : 0) | (this.#starved ? FLAG.APP_LIMITED : 0)
     this.#starved = false
     const hold = Math.min(HOLD_MAX, Math.round((since(this.#pulledAt, now) * 1000) / HOLD_UNIT_MICROS))
-    writeBulkHeader(into, tag, flags, this.#sessionHigh, this.#sessionLow, sequence, stamp, this.#pull, hold)
+    writeBulkHeader(into, tag, flags, this.#sessionHigh, this.#sessionLow, number, stamp, this.#pull, hold)
   }
 
   #sentLog(block: number): Uint32Array {

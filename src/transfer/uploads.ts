@@ -4,7 +4,7 @@ import type { HashTree } from '../content/tree.js'
 import { type Endpoint, endpointKey, sameEndpoint } from '../endpoint.js'
 import { type BlockIndex, earliest, type Instant, NEVER } from '../units.js'
 import type { SendBatch } from '../wire/batch.js'
-import { ERROR_CODE, type ErrorCode } from '../wire/layout.js'
+import { DATAGRAM_BYTES_MAX, ERROR_CODE, type ErrorCode } from '../wire/layout.js'
 import type { Pull } from '../wire/message.js'
 import { BlockCache } from './block-cache.js'
 import type { EffectSink } from './effect.js'
@@ -30,11 +30,22 @@ export class Uploads {
   /** Files that turned out to be changed or unreadable. */
   readonly #lostFiles = new Set<number>()
   readonly #limiter: Pacer | undefined
+  readonly #datagramMax: number
   #turn = 0
 
-  /** @param limit octets a millisecond for all uploads together; undefined = none */
-  constructor(files: readonly ServedFile[], random: Random, limit: number | undefined, now: Instant) {
+  /**
+   * @param limit octets a millisecond for all uploads together; undefined = none
+   * @param datagramMax UDP payload of the longest datagram that our own interface carries
+   */
+  constructor(
+    files: readonly ServedFile[],
+    random: Random,
+    limit: number | undefined,
+    now: Instant,
+    datagramMax = DATAGRAM_BYTES_MAX,
+  ) {
     this.#files = [...files]
+    this.#datagramMax = datagramMax
     this.#random = random
     if (limit !== undefined) {
       this.#limiter = new Pacer()
@@ -69,7 +80,9 @@ export class Uploads {
       if (this.#uploads.size >= UPLOADS_MAX) return ERROR_CODE.TOO_MANY_UPLOADS
       const { tree } = this.#files[file]!
       const clockZero = this.#random.u32()
-      upload = new Upload({ to: from, session: pull.session, file, tree, cache: this.#cache, clockZero }, now)
+      const { session } = pull
+      const datagramMax = this.#datagramMax
+      upload = new Upload({ to: from, session, file, tree, cache: this.#cache, clockZero, datagramMax }, now)
       this.#uploads.set(key, upload)
     }
     if (!sameOctets(upload.root, pull.root)) return ERROR_CODE.NO_SUCH_ROOT

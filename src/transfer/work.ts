@@ -239,7 +239,7 @@ export class Work {
     }
     if (slow === undefined || finishesIn(slow) < finishesIn(helper) + helper.cadence) return
     // What its credit lets it send may be on its way already.
-    const inFlight = (slow.credit - slow.loss.largest) * this.chunkSize
+    const inFlight = (slow.credit - slow.loss.largest) * slow.longest
     const share = helper.rate / (helper.rate + slow.rate)
     const movable = (slow.owed.octets - inFlight) * share
     if (movable > 0) this.#move(slow, helper, movable)

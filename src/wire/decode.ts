@@ -26,7 +26,7 @@ import {
   VERSION_FLAGS_AT,
 } from './layout.js'
 import { lengthFault } from './lengths.js'
-import type { Hello, ListEntry, Malformed, MalformedReason, Message, Offer, PresentEntry } from './message.js'
+import type { Hello, ListEntry, Malformed, MalformedReason, Message, Offer, PresentEntry, Probe } from './message.js'
 import { nameText } from './name.js'
 import { rangeFault } from './ranges.js'
 
@@ -139,6 +139,8 @@ const pull = head()
   .uint32('largest', { formatter: sequence })
   .uint32('proof')
   .uint16('chunkSize')
+  .uint16('datagram')
+  .uint16('probe')
   .nest('counts', counts('pages', 'ranges', 'blocks'))
   .array('pages', { type: start().uint8('height').uint32('index'), length: 'counts.pages' })
   .array('ranges', {
@@ -158,6 +160,7 @@ const ACKS = { ack: FLAG.ACK }
 const PLACED = { retransmitted: FLAG.RETRANSMITTED, appLimited: FLAG.APP_LIMITED }
 
 const hello = reader('hello', head())
+const probe = reader('probe', head())
 const READERS: Readonly<Record<Tag, Reader>> = {
   [TAG.HELLO]: datagram => ({ ...hello(datagram), padding: datagram.length - HEADER_BYTES }) as Hello,
   [TAG.COOKIE]: reader(
@@ -212,6 +215,7 @@ const READERS: Readonly<Record<Tag, Reader>> = {
     PLACED,
   ),
   [TAG.ECHO]: reader('echo', bulkHead(), { appLimited: FLAG.APP_LIMITED }),
+  [TAG.PROBE]: datagram => ({ ...probe(datagram), padding: datagram.length - HEADER_BYTES }) as Probe,
 }
 
 /** @param flags the message's fields that stand in the header's flags, and their bits */

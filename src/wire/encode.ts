@@ -23,6 +23,7 @@ export const TAG_OF: Readonly<Record<Message['kind'], Tag>> = {
   goodbye: TAG.GOODBYE,
   error: TAG.ERROR,
   pull: TAG.PULL,
+  probe: TAG.PROBE,
   chunk: TAG.CHUNK,
   tree: TAG.TREE,
   echo: TAG.ECHO,
@@ -77,6 +78,7 @@ function flagsOf(message: Message): number {
 function writeBody(write: Writer, message: Message): void {
   switch (message.kind) {
     case 'hello':
+    case 'probe':
       write.zeros(message.padding)
       break
     case 'cookie':
@@ -207,6 +209,8 @@ function writePull(write: Writer, message: Pull): void {
   write.u32(message.largest)
   write.u32(message.proof)
   write.u16(message.chunkSize)
+  write.u16(message.datagram)
+  write.u16(message.probe)
   write.u8(message.pages.length)
   write.u8(message.ranges.length)
   write.u8(message.blocks.length)

@@ -19,6 +19,7 @@ export const TAG = {
   CHUNK: 0x11,
   TREE: 0x12,
   ECHO: 0x13,
+  PROBE: 0x14,
 } as const
 export type Tag = (typeof TAG)[keyof typeof TAG]
 
@@ -46,6 +47,7 @@ export const FLAGS_ALLOWED: Readonly<Record<Tag, number>> = {
   [TAG.CHUNK]: FLAG.RETRANSMITTED | FLAG.APP_LIMITED,
   [TAG.TREE]: FLAG.RETRANSMITTED | FLAG.APP_LIMITED,
   [TAG.ECHO]: FLAG.APP_LIMITED,
+  [TAG.PROBE]: 0,
 }
 
 // Header of every datagram.
@@ -145,10 +147,12 @@ export const PULL_HORIZON_AT = 66 // u32: what was sent with a sequence number u
 export const PULL_LARGEST_AT = 70 // u32: largest sequence number received; 0 = none yet
 export const PULL_PROOF_AT = 74 // u32: `sentAt` of that datagram; 0 while `largest` is 0
 export const PULL_CHUNK_SIZE_AT = 78 // u16 octets of payload
-export const PULL_PAGE_COUNT_AT = 80 // u8
-export const PULL_RANGE_COUNT_AT = 81 // u8
-export const PULL_BLOCK_COUNT_AT = 82 // u8
-export const PULL_WANTS_AT = 83
+export const PULL_DATAGRAM_AT = 80 // u16: the longest CHUNK datagram that may be sent
+export const PULL_PROBE_AT = 82 // u16: length of the PROBE that is to be sent; 0 = none
+export const PULL_PAGE_COUNT_AT = 84 // u8
+export const PULL_RANGE_COUNT_AT = 85 // u8
+export const PULL_BLOCK_COUNT_AT = 86 // u8
+export const PULL_WANTS_AT = 87
 export const PULL_PAGE_BYTES = 5 // u8 height, u32 index
 export const PULL_RANGE_BYTES = 6 // u32 first block, u16 count of blocks: every chunk of them
 export const PULL_BITMAP_BYTES = 8
@@ -210,6 +214,8 @@ export const TTL_MAX_SECONDS = 315_360_000
 export const TTL_LEFT_MAX_MS = 0xffffffff
 export const LIST_PAGES_MAX = 4_096
 export const PEERS_MAX = 10_000
-/** Every datagram but CHUNK: safe on any path (RFC 9000, section 14). */
+/** Every datagram but CHUNK and PROBE: safe on any path (RFC 9000, section 14). */
 export const CONTROL_BYTES_MAX = 1_200
 export const DATAGRAM_BYTES_MAX = 65_507
+/** Shorter ones are carried anyway. */
+export const PROBE_BYTES_MIN = CONTROL_BYTES_MAX + 1

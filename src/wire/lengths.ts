@@ -25,6 +25,7 @@ import {
   OFFER_FIXED_BYTES,
   OFFER_NAME_BYTES_AT,
   OFFERS_MAX,
+  PROBE_BYTES_MIN,
   PULL_BLOCK_BYTES,
   PULL_BLOCK_COUNT_AT,
   PULL_PAGE_BYTES,
@@ -65,6 +66,7 @@ export const BYTES: Readonly<Record<Tag, Bounds>> = {
   [TAG.CHUNK]: { min: CHUNK_HEADER_BYTES + 1, max: DATAGRAM_BYTES_MAX },
   [TAG.TREE]: { min: TREE_HEADER_BYTES, max: TREE_HEADER_BYTES + TREE_PAGE_HASHES_MAX * HASH_BYTES },
   [TAG.ECHO]: exactly(ECHO_BYTES),
+  [TAG.PROBE]: { min: PROBE_BYTES_MIN, max: DATAGRAM_BYTES_MAX },
 }
 
 /** What is wrong with the datagram's length, its counts or the kinds that lengths depend on; undefined if nothing is. */

@@ -133,6 +133,10 @@ export interface Pull extends Common {
   readonly largest: Sequence
   readonly proof: number
   readonly chunkSize: number
+  /** Octets of the longest CHUNK that may be sent: the peer may put neighbouring chunks into one. */
+  readonly datagram: number
+  /** Octets of the PROBE that is to be sent; 0 = none. */
+  readonly probe: number
   readonly pages: readonly TreePage[]
   readonly ranges: readonly BlockRange[]
   readonly blocks: readonly BlockWant[]
@@ -167,6 +171,13 @@ export interface Echo extends Bulk {
   readonly kind: 'echo'
 }
 
+/** Peer to collector: shows that the path carries datagrams of its length. Its sequence number is that of the PULL that asked. */
+export interface Probe extends Common {
+  readonly kind: 'probe'
+  /** Octets after the header, which nobody looks at. */
+  readonly padding: number
+}
+
 export type Message =
   | Hello
   | Cookie
@@ -181,6 +192,7 @@ export type Message =
   | Chunk
   | Tree
   | Echo
+  | Probe
 
 /** A message before the sender gives it its sequence number. */
 export type Unsequenced<M extends Message = Message> = M extends Message ? Omit<M, 'sequence'> : never

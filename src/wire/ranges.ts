@@ -8,12 +8,15 @@ import {
   BLOCKS_MAX,
   CHUNK_BYTES_MAX,
   CHUNK_BYTES_MIN,
+  CHUNK_HEADER_BYTES,
   COOKIE_BYTES,
+  DATAGRAM_BYTES_MAX,
   ERROR_CODE,
   FILE_BYTES_MAX,
   HASH_BYTES,
   LIST_PAGES_MAX,
   OFFERS_MAX,
+  PROBE_BYTES_MIN,
   PULL_BITMAP_BYTES,
   REASON,
   TREE_HEIGHT_MAX,
@@ -35,6 +38,7 @@ export function rangeFault(message: Message): MalformedReason | undefined {
     case 'hello':
     case 'heartbeat':
     case 'echo':
+    case 'probe':
       return undefined
     case 'cookie':
       return cookieFault(message)
@@ -102,9 +106,11 @@ function entryFault(entry: ListEntry): MalformedReason | undefined {
 }
 
 function pullFault(pull: Pull): MalformedReason | undefined {
-  const { member, root, rate, largest, proof, chunkSize } = pull
+  const { member, root, rate, largest, proof, chunkSize, datagram, probe } = pull
   if (member === 0n || root.length !== HASH_BYTES || rate === 0 || (largest === 0 && proof !== 0)) return 'range'
   if (chunkSize < CHUNK_BYTES_MIN || chunkSize > CHUNK_BYTES_MAX) return 'range'
+  if (datagram < CHUNK_HEADER_BYTES + chunkSize || datagram > DATAGRAM_BYTES_MAX) return 'range'
+  if (probe !== 0 && (probe < PROBE_BYTES_MIN || probe > DATAGRAM_BYTES_MAX)) return 'range'
   return rangeUnless(
     pull.pages.every(page => page.height <= TREE_HEIGHT_MAX) &&
       pull.ranges.every(range => range.count > 0 && range.first + range.count <= BLOCKS_MAX) &&

@@ -30,6 +30,7 @@ import { nameOctets } from './name.js'
 export function encodedSize(message: Message): number {
   switch (message.kind) {
     case 'hello':
+    case 'probe':
       return HEADER_BYTES + message.padding
     case 'cookie':
       return message.entries.reduce((sum, entry) => sum + entrySize(entry), COOKIE_ENTRIES_AT)

@@ -321,6 +321,8 @@ function pullFrom(from: Endpoint, to: Computer, changes: Partial<Pull>): Datagra
     largest: sequence(0),
     proof: 0,
     chunkSize: 1_444,
+    datagram: 1_472,
+    probe: 0,
     pages: [],
     ranges: [],
     blocks: [],

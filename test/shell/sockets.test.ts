@@ -3,12 +3,50 @@ import t from 'tap'
 import type { Endpoint } from '../../src/endpoint.js'
 import { PortError, UsageError } from '../../src/errors.js'
 import { chooseSocket } from '../../src/shell/sockets/choose.js'
+import { longestDatagram } from '../../src/shell/sockets/interface-mtu.js'
 import type { OpenSocket, SocketKind } from '../../src/shell/sockets/socket.js'
 import { SendBatch } from '../../src/wire/batch.js'
 import { openReceiver, push } from './datagrams.js'
 
 const NOWHERE: Endpoint = { address: '127.0.0.1', port: 9 }
 const KINDS: readonly SocketKind[] = ['dgram', 'batched']
+
+t.test(
+  'datagrams are as long as the interface carries, but where fragments can not be forbidden only on loopback',
+  async t => {
+    const interfaces = {
+      lo: [
+        { address: '127.0.0.1', internal: true },
+        { address: '::1', internal: true },
+      ],
+      eth0: [{ address: '10.0.0.1', internal: false }],
+      jumbo0: [
+        { address: '10.0.1.1', internal: false },
+        { address: 'fd00::1', internal: false },
+      ],
+      tunnel0: [{ address: '10.0.2.1', internal: false }],
+      unknown0: [{ address: '10.0.3.1', internal: false }],
+    }
+    const mtus: Readonly<Record<string, number>> = { lo: 65_536, eth0: 1_500, jumbo0: 9_000, tunnel0: 1_400 }
+    const longest = (address: string, kind: SocketKind) =>
+      longestDatagram(address, kind, interfaces, name => mtus[name])
+    for (const [address, batched, dgram] of [
+      ['127.0.0.1', 65_507, 65_507],
+      ['127.0.0.2', 65_507, 65_507],
+      ['::1', 65_488, 65_488],
+      ['10.0.0.1', 1_472, 1_472],
+      ['10.0.1.1', 8_972, 1_472],
+      ['fd00::1', 8_952, 1_452],
+      ['10.0.2.1', 1_372, 1_372],
+      ['10.0.3.1', 1_472, 1_472],
+      ['10.0.4.1', 1_472, 1_472],
+      ['0.0.0.0', 8_972, 1_372],
+    ] as const) {
+      t.equal(longest(address, 'batched'), batched, address)
+      t.equal(longest(address, 'dgram'), dgram, address)
+    }
+  },
+)
 
 for (const kind of KINDS) {
   for (const address of ['127.0.0.1', '::1']) {

@@ -547,7 +547,7 @@ class Link {
 function pathOf(roundTrip: number, chance: () => number): Path {
   const endpoint = { address: '10.0.0.1', port: 4_000 }
   const chunkSize = DATAGRAM - 56
-  return new Path({ endpoint, number: 4, session: 1n, roundTrip, chunkSize, chance }, instant(0))
+  return new Path({ endpoint, number: 4, session: 1n, roundTrip, chunkSize, datagramMax: 0, chance }, instant(0))
 }
 
 function isSound(path: Path): boolean {

@@ -9,7 +9,7 @@ import { Uploads } from '../../src/transfer/uploads.js'
 import { type BlockIndex, blockIndex, type Instant, instant, sequence } from '../../src/units.js'
 import { SendBatch } from '../../src/wire/batch.js'
 import { decode } from '../../src/wire/decode.js'
-import { BLOCK_BYTES } from '../../src/wire/layout.js'
+import { BLOCK_BYTES, CHUNK_HEADER_BYTES } from '../../src/wire/layout.js'
 import type { BlockRange, BlockWant, Chunk, Echo, Pull, Tree } from '../../src/wire/message.js'
 
 export const CHUNK = 1_444
@@ -44,7 +44,15 @@ export class Peer {
   constructor({ file = FILE, clockZero = 12_345, isDiskSlow = false }: PeerOptions = {}) {
     this.#file = file
     this.#isDiskSlow = isDiskSlow
-    const options = { to: COLLECTOR, session: 77n, file: 0, tree: file.tree, cache: this.#cache, clockZero }
+    const options = {
+      to: COLLECTOR,
+      session: 77n,
+      file: 0,
+      tree: file.tree,
+      cache: this.#cache,
+      clockZero,
+      datagramMax: 65_507,
+    }
     this.upload = new Upload(options, this.now)
   }
 
@@ -139,6 +147,8 @@ function pullOf(file: MemoryFile, session: bigint, number: number, wants: Partia
     largest: sequence(0),
     proof: 0,
     chunkSize: CHUNK,
+    datagram: CHUNK_HEADER_BYTES + (wants.chunkSize ?? CHUNK),
+    probe: 0,
     pages: [],
     ranges: [],
     blocks: [],

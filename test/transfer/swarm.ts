@@ -39,6 +39,8 @@ export interface SwarmOptions {
   /** Mbit/s of each peer. */
   readonly rates?: readonly number[]
   readonly trace?: boolean
+  /** What the collector's interface carries. */
+  readonly datagramMax?: number
   readonly failing?: 'prepare' | 'write' | 'finish'
   /** A chunk's or a page's octets may be spoiled here, or the datagram dropped. */
   readonly filter?: (datagram: Uint8Array, peer: Peer, now: Instant) => boolean
@@ -98,6 +100,7 @@ export class Swarm {
         ownFile: hasOwn ? 0 : undefined,
         member: 5n,
         chunkSize: 1_444,
+        datagramMax: options.datagramMax ?? 0,
         receiveBuffer: 4 * 1024 * 1024,
         roundTrip: 10,
         isListed: options.isListed ?? true,
@@ -251,6 +254,7 @@ export class Swarm {
     if (isBulk(octets)) return this.collector.onBulk(octets, octets.subarray(CHUNK_HEADER_BYTES), from, this.now)
     const message = decode(octets)
     if (message.kind === 'goodbye') this.tell(turn => this.collector.onGoodbye(from, message.session, turn))
+    if (message.kind === 'probe') this.collector.onProbe(from, message.session, octets.length, message.sequence)
     if (message.kind === 'error') this.tell(turn => this.collector.onError(from, message.session, message.code, turn))
     return false
   }
@@ -267,7 +271,8 @@ export class Swarm {
   }
 
   #upload(peer: Peer, octets: Uint8Array): void {
-    if (octets.length > DATAGRAM_BYTES) throw new Error(`${octets.length} octets`)
+    if (octets.length > Math.max(DATAGRAM_BYTES, this.#options.datagramMax ?? 0))
+      throw new Error(`${octets.length} octets`)
     if (decode(octets).kind === 'chunk') peer.chunks++
     const isKept = this.#options.filter?.(octets, peer, this.now) ?? true
     if (!isKept || peer.isSilent || peer.busyUntil - this.now > 200) return

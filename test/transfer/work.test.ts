@@ -16,7 +16,7 @@ import { Work } from '../../src/transfer/work.js'
 import { type BlockIndex, blockIndex, type Instant, instant } from '../../src/units.js'
 import { decode } from '../../src/wire/decode.js'
 import { encode, encodedSize } from '../../src/wire/encode.js'
-import { BLOCK_BYTES, CONTROL_BYTES_MAX } from '../../src/wire/layout.js'
+import { BLOCK_BYTES, CHUNK_HEADER_BYTES, CONTROL_BYTES_MAX } from '../../src/wire/layout.js'
 import { holds } from './holds.js'
 
 const CHUNK = 1_444
@@ -592,6 +592,7 @@ function pathOf(i: number): Path {
     peer: i + 1,
     roundTrip: [5, 20, 200][i % 3],
     chunkSize: CHUNK,
+    datagramMax: 0,
     chance: () => 0.5,
   }
   return new Path(options, START)
@@ -620,6 +621,7 @@ function pullsOf(path: Path, isEnd = false) {
     credit: 9,
     rate: 1,
     chunkSize: CHUNK,
+    datagram: CHUNK_HEADER_BYTES + CHUNK,
     isEnd,
   }
   let sequence = 0

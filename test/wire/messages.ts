@@ -78,6 +78,8 @@ const pull = fc
       rate: upTo(0xffff_ffff, 1),
       horizon: u32.map(sequence),
       chunkSize: upTo(wire.CHUNK_BYTES_MAX, wire.CHUNK_BYTES_MIN),
+      spare: upTo(wire.DATAGRAM_BYTES_MAX),
+      probe: fc.oneof(fc.constant(0), upTo(wire.DATAGRAM_BYTES_MAX, wire.PROBE_BYTES_MIN)),
       pages: fc.array(record({ height, index: u32 }), { maxLength: 20 }),
       ranges: fc.array(range, { maxLength: 40 }),
       blocks: fc.array(
@@ -90,7 +92,11 @@ const pull = fc
     }),
     newest,
   )
-  .map(([pull, newest]) => ({ ...pull, ...newest }))
+  .map(([{ spare, ...pull }, newest]) => ({
+    ...pull,
+    ...newest,
+    datagram: Math.min(wire.DATAGRAM_BYTES_MAX, wire.CHUNK_HEADER_BYTES + pull.chunkSize + spare),
+  }))
 
 const chunk = fc
   .tuple(
@@ -151,4 +157,9 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     hashes: upTo(wire.TREE_PAGE_HASHES_MAX, 1).chain(count => octets(count * wire.HASH_BYTES)),
   }),
   record({ kind: fc.constant('echo' as const), ...bulk }),
+  record({
+    kind: fc.constant('probe' as const),
+    ...common,
+    padding: upTo(wire.DATAGRAM_BYTES_MAX - wire.HEADER_BYTES, wire.PROBE_BYTES_MIN - wire.HEADER_BYTES),
+  }),
 )

@@ -1,8 +1,8 @@
 // What this machine gives to sockets, tried out: for `peer-udp doctor`.
-import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { openBatchedSocket } from './batched.js'
 import { openDgramSocket } from './dgram.js'
+import { mtuOf } from './interface-mtu.js'
 import { type Proof, proveBatched } from './proof.js'
 import type { Socket } from './socket.js'
 
@@ -51,13 +51,4 @@ function interfaces(): InterfaceMtu[] {
     addresses: addresses.map(({ address }) => address),
     mtu: mtuOf(name),
   }))
-}
-
-/** Linux shows it; elsewhere nobody knows. */
-function mtuOf(name: string): number | undefined {
-  try {
-    return Number(readFileSync(`/sys/class/net/${name}/mtu`, 'utf8'))
-  } catch {
-    return undefined
-  }
 }
