@@ -65,6 +65,7 @@ async function measureLink(kind: LinkKind, files: Files, options: RawOptions, ou
       }
     }
     process.stdout.write(`${table(link, trials, options).join('\n')}\n`)
+    if (options.allocations) for (const line of allocations(trials, options)) process.stdout.write(`${line}\n`)
     if (options.profile) for (const line of profiles(files)) process.stdout.write(`${line}\n`)
   } finally {
     link.close()
@@ -126,4 +127,16 @@ function median(values: readonly (number | undefined)[]): number | undefined {
 
 function profiles(files: Files): string[] {
   return ['peer', 'collector'].flatMap(kind => [`CPU time of ${kind}s:`, ...profileLines(files.profiles(kind)), ''])
+}
+
+/** Of each system of ours: for a datagram of 1444 octets of file, whatever it was that carried them. */
+function allocations(trials: ReadonlyMap<System, readonly RawTrial[]>, { size, collectors }: RawOptions): string[] {
+  const datagrams = (size * collectors) / 1_444
+  return [...trials].flatMap(([system, runs]) => {
+    const of = (pick: (trial: RawTrial) => End) => median(runs.map(trial => pick(trial).allocated))
+    const [source, sink] = [of(trial => trial.source), of(trial => trial.sink)]
+    if (source === undefined || sink === undefined) return []
+    const words = [source, sink].map(octets => (octets / datagrams).toFixed(1))
+    return [`${system}: ${words[0]} octets of memory allocated a datagram by peers, ${words[1]} by collectors`]
+  })
 }

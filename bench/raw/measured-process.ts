@@ -31,9 +31,16 @@ export class MeasuredProcess {
   #lastWords = ''
   #isOver = false
 
-  constructor(side: Side, script: string, args: readonly string[], nodeFlags: readonly string[] = []) {
+  constructor(
+    side: Side,
+    script: string,
+    args: readonly string[],
+    nodeFlags: readonly string[] = [],
+    environment?: NodeJS.ProcessEnv,
+  ) {
     const command = [...side.prefix, process.execPath, '--import', PROBE, ...nodeFlags, script, ...args]
-    this.#child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
+    const env = { ...process.env, ...(environment ?? {}) }
+    this.#child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env })
     createInterface({ input: this.#child.stderr! }).on('line', words => {
       if (words.trim() !== '') this.#lastWords = words
     })

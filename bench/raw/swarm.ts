@@ -20,7 +20,8 @@ export async function runSwarm(system: System, link: Link, files: Files, options
     const flags =
       options.profile && profile !== undefined ? ['--cpu-prof', '--cpu-prof-dir', files.profiles(profile)] : []
     const common = ['--listen', side.address, '--socket', system, '--json']
-    const process = new MeasuredProcess(side, CLI, [...args, ...common], flags)
+    const environment = options.allocations && profile !== undefined ? { PEER_UDP_BENCH_ALLOCATIONS: '1' } : {}
+    const process = new MeasuredProcess(side, CLI, [...args, ...common], flags, environment)
     all.push(process)
     return process
   }

@@ -12,6 +12,8 @@ export interface End {
   readonly memory: number | undefined
   /** How late the event loop was at its 99th percentile, the worst process, ms. */
   readonly delay: number | undefined
+  /** Octets of memory that JavaScript allocated, all processes together; undefined where nobody asked. */
+  readonly allocated: number | undefined
 }
 
 export interface RawTrial {
@@ -69,9 +71,19 @@ export async function measureEnds(
         return Number((await process.saw('delay')).p99)
       }),
     )
+  const allocated = async (processes: readonly MeasuredProcess[]) => {
+    const lines = await Promise.all(processes.map(process => process.saw('allocations').catch(() => undefined)))
+    const octets = lines.reduce((sum, line) => sum + Number(line?.octets ?? Number.NaN), 0)
+    return Number.isNaN(octets) ? undefined : octets
+  }
   return {
     seconds: Math.max(...results.map(({ line }) => Number(line.seconds))),
-    source: { ...used(before, sourceCpu), memory: most(sourceMemory), delay: Math.max(...(await delays(sources))) },
+    source: {
+      ...used(before, sourceCpu),
+      memory: most(sourceMemory),
+      delay: Math.max(...(await delays(sources))),
+      allocated: await allocated(sources),
+    },
     sink: {
       ...used(
         started,
@@ -79,6 +91,7 @@ export async function measureEnds(
       ),
       memory: most(results.map(({ memory }) => memory)),
       delay: Math.max(...(await delays(sinks))),
+      allocated: await allocated(sinks),
     },
     sourceCounters: await Promise.all(sources.map(source => source.saw('counters').catch(() => undefined))),
     sinkCounters: await Promise.all(sinks.map(sink => sink.saw('counters').catch(() => undefined))),

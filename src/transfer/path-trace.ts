@@ -66,6 +66,10 @@ export class PathTrace {
     this.#add('path:longer', { datagram: octets })
   }
 
+  onShorter(octets: number): void {
+    this.#add('path:shorter', { datagram: octets })
+  }
+
   onTimeout(n: number): void {
     this.#add('path:timeout', { n })
   }

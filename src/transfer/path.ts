@@ -175,6 +175,7 @@ export class Path {
 
   /** Shorter datagrams from now on; the losses so far were not congestion. */
   onShorter(now: Instant): void {
+    this.trace?.onShorter(this.longest)
     this.congestion = this.#newCongestion(now)
   }
 

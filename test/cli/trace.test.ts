@@ -8,7 +8,9 @@ import { built, freePorts, run } from './process.js'
 import { Swarm } from './swarm.js'
 
 const SELDOM =
-  'path:train path:timeout path:suspended path:resumed path:lost work:duplicate block:bad member:waits'.split(' ')
+  'path:train path:longer path:shorter path:timeout path:suspended path:resumed path:lost work:duplicate block:bad member:waits'.split(
+    ' ',
+  )
 
 await built()
 

@@ -86,6 +86,7 @@ export class Network {
         manager: MANAGER_AT,
         ttl: 0,
         receiveBuffer: 1 << 20,
+        datagramMax: 8_972,
         wait: false,
         random: this.random.fork(`peer ${port}`),
         digests: DIGESTS,
