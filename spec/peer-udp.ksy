@@ -386,7 +386,10 @@ types:
   probe:
     seq:
       - id: padding
-        size-eos: true
+        type: u1
+        repeat: eos
+        valid: 0
+        doc: At least 1187.
 enums:
   tag:
     0x01: hello

@@ -40,7 +40,7 @@ export function decode(datagram: Uint8Array): Message | Malformed {
   const tag = datagram[TAG_AT] as Tag
   const wrongLength = lengthFault(tag, datagram)
   if (wrongLength !== undefined) return malformed(wrongLength)
-  if (tag === TAG.HELLO && !isZero(datagram, HEADER_BYTES)) return malformed('padding')
+  if ((tag === TAG.HELLO || tag === TAG.PROBE) && !isZero(datagram, HEADER_BYTES)) return malformed('padding')
   const message = READERS[tag](datagram)
   const wrongValue = rangeFault(message)
   return wrongValue === undefined ? message : malformed(wrongValue)

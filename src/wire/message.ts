@@ -174,7 +174,7 @@ export interface Echo extends Bulk {
 /** Peer to collector: shows that the path carries datagrams of its length. Its sequence number is that of the PULL that asked. */
 export interface Probe extends Common {
   readonly kind: 'probe'
-  /** Octets after the header, which nobody looks at. */
+  /** Octets of zeros after the header. */
   readonly padding: number
 }
 

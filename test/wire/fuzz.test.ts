@@ -171,7 +171,7 @@ function randomOctets(scratch: Uint8Array, random: Rng): Uint8Array {
   for (let at = 0; at < size; at++) scratch[at] = random(256)
   if (random(8) > 0) {
     scratch[0] = 0x10
-    scratch[1] = random(0x14)
+    scratch[1] = random(0x15)
   }
   return scratch.subarray(0, size)
 }
