@@ -125,8 +125,8 @@ export class Network {
 
   #checkSize(from: Station, slot: number, now: Instant): void {
     const data = this.pool.data[slot]!
-    const isBulk = data[TAG_AT] === TAG.CHUNK || data[TAG_AT] === TAG.TREE
-    const limit = isBulk ? this.#datagramBytesMax : Math.min(this.#datagramBytesMax, CONTROL_BYTES_MAX)
+    const mayBeLong = data[TAG_AT] === TAG.CHUNK || data[TAG_AT] === TAG.PROBE
+    const limit = mayBeLong ? this.#datagramBytesMax : Math.min(this.#datagramBytesMax, CONTROL_BYTES_MAX)
     if (data.length <= limit) return
     this.#record(slot, 'above the limit', now)
     throw new InvariantError(`${from.name} sent ${data.length} octets where ${limit} are allowed`)

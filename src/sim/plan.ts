@@ -43,6 +43,10 @@ export interface PeerPlan extends ComputerPlan {
   readonly ttl: number
   /** kbit/s of all its uploads; undefined = no limit. */
   readonly uploadLimit: number | undefined
+  /** Octets of an IP packet that its own interface carries. */
+  readonly mtu: number
+  /** From then on its links carry no more than `MTU_MAX`, whatever its interface does. */
+  readonly narrows: Instant | undefined
 }
 
 export interface CollectorPlan extends PeerPlan {
@@ -79,7 +83,11 @@ const SIZE_MAX = 1_500_000
 const PEERS_MAX = 16
 /** From what IPv6 promises (RFC 8200, section 5) up to an Ethernet frame. */
 const MTU_MIN = 1_280
-const MTU_MAX = 1_500
+export const MTU_MAX = 1_500
+/** Of interfaces: Ethernet, its jumbo frames, Linux's loopback. */
+const MTUS = [MTU_MAX, MTU_MAX, 9_000, 65_536]
+/** Links of an interface beyond Ethernet are so much faster and shorter than others: long datagrams are for such. */
+const LOCAL_GAIN = 20
 
 export function planOf(seed: number): Plan {
   const random = new SeededRandom(seed, 'plan')
@@ -140,6 +148,7 @@ function planPeer(random: SeededRandom, name: string, faults: Faults): PeerPlan 
     ttl: random.chance(0.25) ? 1 + random.below(6) : 0,
     uploadLimit: random.chance(0.1) ? random.between(1_000, 20_000) : undefined,
     disk: { ...computer.disk, readFailures: random.chance(0.05) ? 0.05 : 0 },
+    ...planMtu(random.fork('mtu'), computer, faults),
   }
 }
 
@@ -157,7 +166,22 @@ function planCollector(random: SeededRandom, faults: Faults): CollectorPlan {
     },
     once: random.chance(0.5),
     downloadLimit: random.chance(0.1) ? random.between(1_000, 20_000) : undefined,
+    ...planMtu(random.fork('mtu'), computer, faults),
   }
+}
+
+type MtuPlan = Pick<PeerPlan, 'mtu' | 'narrows' | 'up' | 'down'>
+
+function planMtu(random: SeededRandom, { up, down }: ComputerPlan, { intensity }: Faults): MtuPlan {
+  const mtu = random.pick(MTUS)
+  const narrowsFromStart = random.chance(0.2) ? instant(0) : undefined
+  const narrows = random.chance(0.3 * intensity) ? planInstant(random) : narrowsFromStart
+  return mtu === MTU_MAX ? { mtu, narrows, up, down } : { mtu, narrows, up: local(up), down: local(down) }
+}
+
+function local(link: Partial<LinkSettings>): Partial<LinkSettings> {
+  const { rate = 0, queue = 0, delay = 0 } = link
+  return { ...link, rate: rate * LOCAL_GAIN, queue: queue * LOCAL_GAIN, delay: ms(delay / LOCAL_GAIN) }
 }
 
 function planEnding(random: SeededRandom, faults: Faults): Ending {

@@ -7,8 +7,9 @@ import { PeerHost } from '../host/peer-host.js'
 import { after, instant } from '../units.js'
 import { DATAGRAM_BYTES_MAX } from '../wire/layout.js'
 import type { StoredFile } from './disk.js'
+import { IP_UDP_BYTES } from './link.js'
 import { type MemoryFile, memoryFile } from './memory-file.js'
-import type { ComputerPlan, PeerPlan, Plan } from './plan.js'
+import { type ComputerPlan, MTU_MAX, type PeerPlan, type Plan } from './plan.js'
 import { SeededRandom } from './random.js'
 import type { Station } from './station.js'
 import type { HostFactory, StationOptions } from './surroundings.js'
@@ -38,9 +39,10 @@ const COLLECTOR = { address: '10.0.2.1', port: 5001 }
 const peerEndpoint = (i: number): Endpoint => ({ address: `10.0.1.${i + 1}`, port: 4000 })
 
 export function makeSwarm(plan: Plan, watchers: readonly Watcher[]): Swarm {
-  // A mutated PULL may ask for larger chunks than the collector did.
-  const limit = plan.isMutating ? { datagramBytesMax: DATAGRAM_BYTES_MAX } : {}
-  const world = new World({ seed: plan.seed, watchers, ...limit })
+  // A mutated PULL may ask for more than the collector did.
+  const longest = Math.min(Math.max(...plan.peers.map(datagramMaxOf)), datagramMaxOf(plan.collector))
+  const datagramBytesMax = plan.isMutating ? DATAGRAM_BYTES_MAX : longest
+  const world = new World({ seed: plan.seed, watchers, datagramBytesMax })
   const versions = versionsOf(plan)
   const makeManager: HostFactory = ({ random, digests }) => new ManagerHost({ random, digests })
   const manager = world.addHost('manager', makeManager, optionsOf(plan.manager, MANAGER))
@@ -71,6 +73,7 @@ function addPeer(
         uploadLimit: plan.uploadLimit,
         downloadLimit: collect?.downloadLimit,
         files,
+        datagramMax: datagramMaxOf(plan),
         ...(collect === undefined ? {} : { collect: { ...collect, ownFile } }),
         receiveBuffer: RECEIVE_BUFFER,
         wait: false,
@@ -81,6 +84,11 @@ function addPeer(
     )
   const stored = holding === undefined ? [] : [holding.stored]
   return world.addHost(plan.name, factory, { ...optionsOf(plan, endpoint), files: stored })
+}
+
+/** UDP payload of the longest datagram that its interface carries. */
+function datagramMaxOf({ mtu }: PeerPlan): number {
+  return Math.min(DATAGRAM_BYTES_MAX, mtu - IP_UDP_BYTES)
 }
 
 function optionsOf(plan: ComputerPlan, endpoint: Endpoint): StationOptions {
@@ -137,6 +145,14 @@ function scriptFaults({ plan, world, manager, peers, collector }: Swarm): void {
       world.at(at, () => station.pause())
       world.at(after(at, length), () => station.resume())
     }
+  }
+  for (const [i, { narrows, up, down }] of [...plan.peers, plan.collector].entries()) {
+    if (narrows === undefined) continue
+    const station = stations[i + 1]!
+    world.at(narrows, () => {
+      station.up.change({ mtu: up.mtu || MTU_MAX })
+      station.down.change({ mtu: down.mtu || MTU_MAX })
+    })
   }
   const named = (names: readonly string[]) => stations.filter(station => names.includes(station.name))
   for (const { at, length, some, others } of plan.cuts) {

@@ -12,6 +12,7 @@ export function calm(plan: Plan): Plan {
     disk: {},
     ttl: 0,
     uploadLimit: undefined,
+    narrows: undefined,
     clock: {},
     spuriousTicks: 0,
   } as const

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readArguments, runSeeds } from '../../src/sim/command-line.js'
 import { judge, type Outcome, outcomeOf } from '../../src/sim/oracle.js'
-import { planOf } from '../../src/sim/plan.js'
+import { MTU_MAX, planOf } from '../../src/sim/plan.js'
 import { runScenario, type ScenarioResult } from '../../src/sim/scenario.js'
 import { makeSwarm, type Swarm } from '../../src/sim/swarm.js'
 import type { Watcher } from '../../src/sim/trace.js'
@@ -45,6 +45,17 @@ t.test('a plan is drawn from its seed alone, and plans are of all kinds', async 
   t.strictSame(kindsOf(plans.map(plan => plan.collector.disk.failing!)), ['finish', 'none', 'prepare', 'write'])
   t.equal(kindsOf(plans.map(plan => plan.peers.length)).length, 16)
   for (const size of [0, 1, 1_024, 65_536, 65_537]) t.ok(plans.some(plan => plan.size === size))
+})
+
+t.test('long datagrams meet links that carry them, and links that do not', async t => {
+  const fates: Record<string, number> = {}
+  const watcher: Watcher = {
+    datagram(_at, _from, _to, fate, data) {
+      if (data.length > MTU_MAX) fates[`${data[TAG_AT] === TAG.CHUNK ? 'chunk' : 'probe'} ${fate}`] ??= data.length
+    },
+  }
+  for (let seed = 1; seed <= 60; seed++) runScenario(seed, [watcher])
+  for (const fate of ['chunk sent', 'probe sent', 'probe tooLarge']) t.ok(fates[fate], fate)
 })
 
 t.test('the oracle sees a wrong octet, a wrong size and an unfinished target', async t => {
