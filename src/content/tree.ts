@@ -137,6 +137,15 @@ export class PartialTree implements HashTree {
     return undefined
   }
 
+  /** All pages on the way to a block's leaf hash, from the top down. */
+  pagesTo(block: BlockIndex): readonly TreePage[] {
+    assert(block >= 0 && block < this.#shape.nodes(0), `block ${block} of the tree`)
+    return Array.from({ length: this.#shape.levels }, (_, level) => {
+      const height = this.#shape.topHeight - level * TREE_PAGE_HEIGHTS
+      return { height, index: block >>> height }
+    })
+  }
+
   leaf(block: BlockIndex): Uint8Array | undefined {
     const page = this.page(TREE_PAGE_HEIGHTS, pageAbove(block))
     return page === undefined ? undefined : hashAt(page, blockIndex(block % TREE_PAGE_HASHES_MAX))
