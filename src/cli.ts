@@ -34,6 +34,7 @@ Options of peer
   --no-collect         don't, not even on port 5001
   --out PATH           where a collector writes; reconstructed_file.txt beside the shared file
   --once               a collector leaves when it is done
+  --restart            a collector drops what an earlier run left instead of going on with it
   --trace FILE         a collector writes down what the transfer does, as JSON lines (spec/interface.md)
 
 Exit codes
@@ -63,6 +64,7 @@ const PEER_FLAGS = {
   collect: { type: 'boolean' },
   out: { type: 'string' },
   once: { type: 'boolean' },
+  restart: { type: 'boolean' },
   trace: { type: 'string' },
 } as const
 const DOCTOR_FLAGS = { help: SHARED_FLAGS.help, version: SHARED_FLAGS.version, json: SHARED_FLAGS.json } as const
@@ -128,7 +130,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
   checkCount(positionals, 2, 'peer takes a port and a TTL, no more')
   const port = portOf(portText)
   const collect = typeof flags.collect === 'boolean' ? flags.collect : port === COLLECTOR_PORT
-  for (const flag of ['out', 'once', 'trace'] as const) {
+  for (const flag of ['out', 'once', 'restart', 'trace'] as const) {
     if (!collect && flags[flag] !== undefined) throw new UsageError(`--${flag} is for a collector: add --collect`)
   }
   const options = {
@@ -141,6 +143,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
     out: textOf(flags, 'out'),
     collect,
     once: flags.once === true,
+    restart: flags.restart === true,
     limit: optional(textOf(flags, 'limit'), rateOf),
     wait: flags.wait === true,
     json: flags.json === true,

@@ -60,8 +60,16 @@ export interface PeerOptions extends NodeOptions {
   readonly ttl?: number
   /** Paths of the files to offer. */
   readonly share?: readonly string[]
-  /** Fetches the file of that name to the path `out`; with `once` the peer leaves when it has it. */
-  readonly collect?: { readonly name: string; readonly out: string; readonly once?: boolean }
+  /**
+   * Fetches the file of that name to the path `out`; with `once` the peer leaves when it has it. What an earlier run left of
+   * it is gone on with; of another content it is kept, and the transfer fails, unless `restart` drops it.
+   */
+  readonly collect?: {
+    readonly name: string
+    readonly out: string
+    readonly once?: boolean
+    readonly restart?: boolean
+  }
   /** Bits a second that may be uploaded, and that may be collected; undefined: as fast as the paths carry. */
   readonly limit?: number
   /** Waits for a manager for as long as it takes. */
@@ -194,7 +202,8 @@ async function targetOf(out: string, shared: readonly string[]): Promise<Target>
 /** Before anything slow begins. What the peer reads and makes is not to be overwritten. */
 async function openTrace({ trace, share = [], collect }: PeerOptions): Promise<TraceFile | undefined> {
   if (trace === undefined) return undefined
-  return TraceFile.open(trace, collect === undefined ? share : [...share, collect.out, `${collect.out}.part`])
+  const written = collect === undefined ? [] : ['', '.part', '.part.journal'].map(end => `${collect.out}${end}`)
+  return TraceFile.open(trace, [...share, ...written])
 }
 
 /** One after the other: hashing keeps a core busy as it is. */
@@ -215,9 +224,9 @@ async function closeAll(files: readonly SharedFile[]): Promise<void> {
   for (const file of files) await file.close()
 }
 
-function collectOf({ name, once }: NonNullable<PeerOptions['collect']>, files: readonly SharedFile[]) {
+function collectOf({ name, once = false, restart }: NonNullable<PeerOptions['collect']>, files: readonly SharedFile[]) {
   const own = files.findIndex(file => file.offer.name === name)
-  return { name, once: once ?? false, ownFile: own === -1 ? undefined : own }
+  return { name, once, restart, ownFile: own === -1 ? undefined : own }
 }
 
 function checkPort(port: number): number {

@@ -29,6 +29,8 @@ export interface DashboardOptions {
   readonly own: Endpoint | undefined
   /** Names of the node's own files, in the order they were given. */
   readonly files: readonly string[]
+  /** Where a collector writes until the file is whole, for people. */
+  readonly part?: string
   now(): Instant
 }
 
@@ -59,6 +61,9 @@ export class Dashboard {
         break
       case 'chosen':
         this.onChosen(event)
+        break
+      case 'resumed':
+        this.onResumed(event)
         break
       case 'progress':
         this.onProgress(event.progress)
@@ -123,6 +128,14 @@ export class Dashboard {
       otherRoots,
       sources: sources.map(endpointKey),
     })
+  }
+
+  private onResumed({ bytes, dropped }: Extract<HostEvent, { kind: 'resumed' }>): void {
+    const { output, part = '' } = this.options
+    if (dropped === undefined) output.say(`going on with ${part}: ${size(bytes)} are there`)
+    else if (bytes === 0) output.say(`${part} ${dropped}: starting over`)
+    else output.say(`${part} ${dropped}: ${size(bytes)} of it are still right, going on with them`)
+    output.emit('resumed', { bytes, dropped: dropped ?? null })
   }
 
   private onProgress(progress: TransferProgress): void {

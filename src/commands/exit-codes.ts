@@ -42,6 +42,7 @@ export const EXIT_OF_FAILURE: Readonly<Record<FailureKind, ExitCode>> = {
   incomplete: EXIT.INCOMPLETE,
   'no-offer': EXIT.INCOMPLETE,
   disk: EXIT.FILE,
+  'other-part': EXIT.FILE,
   'not-identical': EXIT.NOT_IDENTICAL,
   interrupted: EXIT.INTERRUPTED,
   'ttl-ended': EXIT.INCOMPLETE,

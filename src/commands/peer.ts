@@ -35,6 +35,8 @@ export interface PeerCommand {
   readonly collect: boolean
   /** A collector leaves when it is done. */
   readonly once: boolean
+  /** A collector drops what an earlier run left. */
+  readonly restart: boolean
   /** Bits a second that may be uploaded, and collected. */
   readonly limit: number | undefined
   /** Wait for a manager for as long as it takes. */
@@ -82,7 +84,8 @@ async function run(command: PeerCommand, signal: AbortSignal, output: Output): P
     throw withAdvice(error, command.collect)
   })
   const files = own === undefined ? [] : [basename(own)]
-  const dashboard = new Dashboard({ output, own: node.local, files, now: () => node.now() })
+  const part = shortPath(`${out}.part`)
+  const dashboard = new Dashboard({ output, own: node.local, files, part, now: () => node.now() })
   if (node.remark !== undefined) output.say(node.remark)
   output.emit('started', {
     role: command.collect ? 'collector' : 'peer',
@@ -155,7 +158,7 @@ function stopWords(why: StopReason, { manager, port, ttl }: PeerCommand): string
 }
 
 function nodeOptions(command: PeerCommand, own: string | undefined, out: string): PeerOptions {
-  const { port, manager, wait, ttl, listen, limit, once, trace, socket } = command
+  const { port, manager, wait, ttl, listen, limit, once, restart, trace, socket } = command
   return {
     port,
     manager,
@@ -166,7 +169,7 @@ function nodeOptions(command: PeerCommand, own: string | undefined, out: string)
     ...(limit === undefined ? {} : { limit }),
     ...(trace === undefined ? {} : { trace }),
     ...(socket === undefined ? {} : { socket }),
-    ...(command.collect ? { collect: { name: nameOf(command), out, once } } : {}),
+    ...(command.collect ? { collect: { name: nameOf(command), out, once, restart } } : {}),
   }
 }
 

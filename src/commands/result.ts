@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { endpointKey } from '../endpoint.js'
+import { systemDigests } from '../shell/entropy.js'
+import { openShared } from '../shell/shared-file.js'
 import type { FragmentReport, FragmentSource, TransferResult } from '../transfer/report.js'
 import type { FailureKind } from './exit-codes.js'
 import type { JsonFields, Output } from './output.js'
@@ -41,12 +43,23 @@ export async function verified(result: TransferResult, out: string, local: strin
         ? `${shortPath(out)} has ${exact(size)} octets instead of ${exact(result.bytes)}`
         : `${shortPath(out)} has the SHA-256 ${sha256}, the local file ${expected}`
     const same = size === result.bytes && (expected === undefined || expected === sha256)
-    const failure = same ? undefined : ({ kind: 'not-identical', detail } as const)
+    const failure = same ? await rootFault(result, out) : ({ kind: 'not-identical', detail } as const)
     return { result, sha256, compared: expected === undefined ? 'root' : 'local file', failure }
   } catch (error) {
     const detail = `reading back failed: ${error instanceof Error ? error.message : String(error)}`
     return { result, sha256: undefined, compared: 'root', failure: { kind: 'disk', detail } }
   }
+}
+
+/** Of what an earlier run left only its journal said that it was right: the file's root says so now. */
+async function rootFault({ root, fragments }: TransferResult, out: string): Promise<Failure | undefined> {
+  if (!fragments.some(fragment => fragment.localWhy.includes('earlier run'))) return undefined
+  const file = await openShared(out, systemDigests)
+  await file.close()
+  const found = file.offer.root
+  if (found.every((octet, i) => octet === root[i])) return undefined
+  const detail = `${shortPath(out)} has the root ${shortRoot(found)} instead of ${shortRoot(root)}: an earlier run's part was changed`
+  return { kind: 'not-identical', detail }
 }
 
 export function sayOutcome(outcome: Outcome, out: string, output: Output): void {
@@ -55,7 +68,7 @@ export function sayOutcome(outcome: Outcome, out: string, output: Output): void 
   if (failure !== undefined) {
     const missing = failure.missing === undefined ? '' : ` (${counted(failure.missing, 'octet')} missing)`
     output.say(`${output.paint('red', 'failed')}  ${printable(result.name)}: ${failure.detail}${missing}`)
-    if (existsSync(`${out}.part`)) output.say(`        what came is kept in ${shortPath(out)}.part`)
+    if (existsSync(`${out}.part`)) output.say(`        ${partWords(failure.kind, `${shortPath(out)}.part`)}`)
     return
   }
   const rate = result.seconds > 0 ? `, ${((result.bytes * 8) / result.seconds / 1e6).toFixed(1)} Mbit/s` : ''
@@ -68,6 +81,11 @@ export function sayOutcome(outcome: Outcome, out: string, output: Output): void 
     `           ${proof}`,
     `           ${counted(result.bytes, 'octet')} in ${duration(result.seconds)}${rate}`,
   )
+}
+
+function partWords(kind: FailureKind, part: string): string {
+  if (kind === 'other-part') return `${part} is kept: --restart drops it, --out PATH writes elsewhere`
+  return `what came is kept in ${part}: the same command goes on with it`
 }
 
 /** The fields of the line `result`, in the order of spec/interface.md. */
@@ -127,7 +145,9 @@ function fragmentRows(fragment: FragmentReport): string[][] {
   const { index, bytes, sources, duplicates, localBytes, localWhy } = fragment
   const rows = [numbers(`fragment ${index + 1}`, bytes, sources, exact(duplicates))]
   for (const source of sources) rows.push(numbers(`  ${endpointKey(source.endpoint)}`, source.bytes, [source], ''))
-  if (localBytes > 0) rows.push([`  local file: ${localWhy.join(', ')}`, exact(localBytes)])
+  const isEarlier = localWhy.every(why => why === 'earlier run')
+  if (localBytes > 0)
+    rows.push([isEarlier ? '  earlier run' : `  local file: ${localWhy.join(', ')}`, exact(localBytes)])
   return rows
 }
 

@@ -42,7 +42,9 @@ const VERSION_AT = 16
 const SIZE_AT = 17
 const ROOT_AT = 25
 const HEAD_BYTES = 57
-export const CHECK_BYTES = 8
+const CHECK_BYTES = 8
+/** A head with its check. */
+export const JOURNAL_HEAD_BYTES = HEAD_BYTES + CHECK_BYTES
 
 const RECORD = { BLOCKS: 1, PAGE: 2 } as const
 const COUNT_AT = 1
@@ -60,7 +62,7 @@ export function journalBytesMax(size: number): number {
   const { blockCount } = new FileLayout(size)
   let pages = Math.ceil(blockCount / TREE_PAGE_HASHES_MAX)
   for (let height = pages; height > 1; pages += height) height = Math.ceil(height / TREE_PAGE_HASHES_MAX)
-  return HEAD_BYTES + CHECK_BYTES + pages * RECORD_BYTES_OF_PAGE + blockCount * RECORD_BYTES_OF_BLOCK
+  return JOURNAL_HEAD_BYTES + pages * RECORD_BYTES_OF_PAGE + blockCount * RECORD_BYTES_OF_BLOCK
 }
 
 /** Whose journal it is. */
@@ -69,7 +71,7 @@ export function readJournalHead(digests: Digests, octets: Uint8Array): JournalHe
   const hasMagic = octets.length >= MAGIC.length && MAGIC.every((octet, i) => octet === octets[i])
   if (!hasMagic) return 'is no journal'
   if (octets[VERSION_AT] !== VERSION) return octets.length > VERSION_AT ? 'is of another version' : 'is damaged'
-  if (octets.length < HEAD_BYTES + CHECK_BYTES) return 'is damaged'
+  if (octets.length < JOURNAL_HEAD_BYTES) return 'is damaged'
   if (!isCheck(octets, HEAD_BYTES, checkOf(digests, octets.subarray(0, HEAD_BYTES)))) return 'is damaged'
   const size = Number(viewOf(octets).getBigUint64(SIZE_AT))
   return { size, root: octets.slice(ROOT_AT, ROOT_AT + HASH_BYTES) }
@@ -85,7 +87,7 @@ export function readJournalRecords(
   octets: Uint8Array,
   take: (record: JournalRecord) => boolean,
 ): JournalEnd {
-  let length = HEAD_BYTES + CHECK_BYTES
+  let length = JOURNAL_HEAD_BYTES
   let check: Uint8Array = octets.slice(HEAD_BYTES, length)
   for (;;) {
     const bytes = recordBytes(octets, length)

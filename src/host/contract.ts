@@ -5,7 +5,7 @@
 //   those that only report after all others, then arm one timer for deadline().
 import type { Endpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
-import type { BlockCheck } from '../transfer/effect.js'
+import type { BlockCheck, FoundPart } from '../transfer/effect.js'
 import type { TransferProgress, TransferResult } from '../transfer/report.js'
 import type { TraceLine } from '../transfer/trace.js'
 import type { BlockIndex, Instant } from '../units.js'
@@ -39,10 +39,20 @@ export type Input =
       readonly data: Uint8Array | undefined
       readonly why?: string
     }
+  /** The same of a block of the file that is being collected. */
+  | {
+      readonly kind: 'target-read'
+      readonly block: BlockIndex
+      readonly data: Uint8Array | undefined
+      readonly why?: string
+    }
   | { readonly kind: 'block-hashed'; readonly block: BlockIndex; readonly hash: Uint8Array }
   /** `error` undefined: the octets are in the file. */
   | { readonly kind: 'block-written'; readonly block: BlockIndex; readonly error: string | undefined }
+  /** `found` undefined: there is nothing of an earlier run. */
+  | { readonly kind: 'target-found'; readonly found: FoundPart | undefined; readonly error: string | undefined }
   | { readonly kind: 'target-ready'; readonly error: string | undefined }
+  | { readonly kind: 'target-flushed'; readonly error: string | undefined }
   | { readonly kind: 'target-finished'; readonly error: string | undefined }
 
 /** Which of the process's own offers, by its place in the list given at the start. */
@@ -62,13 +72,22 @@ export type Effect =
       readonly check: BlockCheck
       readonly into: Uint8Array
     }
-  /** Make `NAME.part` with room for `size` octets. Answer: `target-ready`. */
-  | { readonly kind: 'prepare-target'; readonly size: number }
+  /** Look for what an earlier run left, and change nothing. Answer: `target-found`. */
+  | { readonly kind: 'find-target' }
+  /**
+   * Open `NAME.part` with room for `size` octets: with `keep` what an earlier run left, otherwise an empty one, after its
+   * journal was emptied. Answer: `target-ready`.
+   */
+  | { readonly kind: 'prepare-target'; readonly size: number; readonly keep: boolean }
+  /** Answer: `target-read`. The block comes back only if its octets hash to `leaf`. */
+  | { readonly kind: 'read-target'; readonly block: BlockIndex; readonly leaf: Uint8Array }
   /** SHA-256 leaf hash (content/tree.ts) of `data`. Answer: `block-hashed`. */
   | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
   /** `data` stays unchanged until `block-written` answers. */
   | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }
-  /** Flush, rename into place. Answer: `target-finished`. */
+  /** Flush what was written by now; then write `journal` at octet `at` of the journal, and flush it. Answer: `target-flushed`. */
+  | { readonly kind: 'flush-target'; readonly journal: Uint8Array; readonly at: number }
+  /** Flush, rename into place, and remove the journal. Answer: `target-finished`. */
   | { readonly kind: 'finish-target' }
   | { readonly kind: 'report'; readonly event: HostEvent }
   /** The host is done: its last datagrams are filled, the socket may close once they are sent. */
@@ -114,6 +133,8 @@ export type HostEvent =
     }
   /** A collector finds no offer of its name yet. */
   | { readonly kind: 'waiting'; readonly name: string }
+  /** An earlier run left `bytes` octets that are gone on with; `dropped` says for people why not, or not with all of them. */
+  | { readonly kind: 'resumed'; readonly bytes: number; readonly dropped: string | undefined }
   | { readonly kind: 'progress'; readonly progress: TransferProgress }
   | { readonly kind: 'result'; readonly result: TransferResult }
   /** One of our own files can't be served any more. */

@@ -5,7 +5,8 @@ import { type Endpoint, endpointKey } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
 import { Collector } from '../transfer/collector.js'
 import type { Source } from '../transfer/collector-options.js'
-import type { CollectorEvent, Turn } from '../transfer/effect.js'
+import { judgeEarlierRun } from '../transfer/earlier-run.js'
+import type { CollectorEvent, FoundPart, Turn } from '../transfer/effect.js'
 import type { TransferFailure, TransferResult } from '../transfer/report.js'
 import type { TraceFields } from '../transfer/trace.js'
 import { after, type Instant, NEVER, type PeerId, since } from '../units.js'
@@ -20,6 +21,8 @@ export interface FetchOptions {
   readonly name: string
   readonly own: { readonly key: FileKey; readonly offer: Offer; readonly tree: FullTree } | undefined
   readonly member: bigint
+  /** Drop what an earlier run left. */
+  readonly restart: boolean
   readonly chunkSize: number
   readonly datagramMax: number
   readonly receiveBuffer: number
@@ -32,11 +35,22 @@ export interface FetchOptions {
   readonly dismiss: (to: Endpoint, session: bigint, now: Instant) => void
 }
 
+/** The newest list, or its preview. */
+interface Seen {
+  readonly list: ReadonlyMap<PeerId, ListedPeer>
+  readonly isListed: boolean
+  readonly roundTrip: number | undefined
+}
+
 export class Fetch {
   collector: Collector | undefined
   readonly #options: FetchOptions
   readonly #startedAt: Instant
   #offer: Offer | undefined
+  /** What an earlier run left; undefined: not known yet. */
+  #found: { readonly part: FoundPart | undefined } | undefined
+  #isLooking = false
+  #seen: Seen | undefined
   #listedAt: Instant | undefined
   /** From which the transfer was begun, until the list itself comes. */
   #preview: ReadonlyMap<PeerId, ListedPeer> | undefined
@@ -68,7 +82,16 @@ export class Fetch {
     effects: Effect[],
   ): void {
     if (this.isDone || this.collector !== undefined) return
-    if (this.#tryStart(peers, false, roundTrip, now, effects)) this.#preview = peers
+    this.#seen = { list: peers, isListed: false, roundTrip }
+    this.#tryStart(now, effects)
+  }
+
+  /** What an earlier run left is known. */
+  onFound(part: FoundPart | undefined, error: string | undefined, now: Instant, effects: Effect[]): void {
+    if (this.isDone || this.#found !== undefined) return
+    this.#found = { part }
+    if (error === undefined) this.#tryStart(now, effects)
+    else this.#finish({ kind: 'disk', detail: error }, [], now, effects)
   }
 
   /** The list changed: start if there is something to fetch, or follow it. */
@@ -82,7 +105,8 @@ export class Fetch {
   ): void {
     if (this.isDone) return
     if (this.collector === undefined) {
-      if (!this.#tryStart(list, true, roundTrip, now, effects)) this.#wait(now, effects)
+      this.#seen = { list, isListed: true, roundTrip }
+      this.#tryStart(now, effects)
     } else {
       const gone = this.#preview === undefined ? left : missingFrom(list, this.#preview)
       this.#preview = undefined
@@ -102,7 +126,7 @@ export class Fetch {
     for (const event of this.collector.trace?.take() ?? []) effects.push({ kind: 'report', event })
     for (const event of events) {
       if (event.kind === 'dismissed') this.#options.dismiss(event.to, event.session, now)
-      else if (event.kind === 'progress') effects.push({ kind: 'report', event })
+      else if (event.kind === 'progress' || event.kind === 'resumed') effects.push({ kind: 'report', event })
       else if (event.kind === 'path-lost') {
         trace('path:lost', { peer: endpointKey(event.endpoint), why: event.why }, effects)
       } else this.#finish(event.failure, event.fragments, now, effects)
@@ -111,6 +135,7 @@ export class Fetch {
 
   onTick(now: Instant, effects: Effect[]): void {
     if (this.isDone) return
+    this.#look(effects)
     if (this.collector !== undefined) this.drive(effects, now, (collector, turn) => collector.onTick(turn))
     else if (now >= this.#patienceEnds) {
       this.#finish({ kind: 'no-offer', detail: `no peer offers ${this.#options.name}` }, [], now, effects)
@@ -133,19 +158,25 @@ export class Fetch {
     return this.#listedAt === undefined ? NEVER : after(this.#listedAt, OFFER_PATIENCE_MS)
   }
 
-  /** @returns whether there is something to fetch */
-  #tryStart(
-    list: ReadonlyMap<PeerId, ListedPeer>,
-    isListed: boolean,
-    roundTrip: number | undefined,
-    now: Instant,
-    effects: Effect[],
-  ): boolean {
-    const { name, own, digests } = this.#options
+  /** Asks once what an earlier run left, while nobody has answered yet. */
+  #look(effects: Effect[]): void {
+    if (!this.#isLooking) effects.push({ kind: 'find-target' })
+    this.#isLooking = true
+  }
+
+  /** Starts if there is something to fetch, and it is known what is there of it. */
+  #tryStart(now: Instant, effects: Effect[]): void {
+    this.#look(effects)
+    const seen = this.#seen
+    if (this.#found === undefined || seen === undefined) return
+    const { name, own, digests, restart } = this.#options
     // Ourselves we know better than the list does, which may not show us yet.
-    const others = [...list.values()].filter(peer => peer.session !== this.#options.member)
+    const others = [...seen.list.values()].filter(peer => peer.session !== this.#options.member)
     const choice = chooseOffer(name, own?.offer, others)
-    if (choice === undefined) return false
+    if (choice === undefined) {
+      if (seen.isListed) this.#wait(now, effects)
+      return
+    }
     const { offer, why, otherRoots, holders } = choice
     this.#offer = offer
     const sources = holders.map(peer => this.#sourceOf(peer))
@@ -157,10 +188,16 @@ export class Fetch {
       trace('transfer:start', fields, effects)
     }
     const tree = new PartialTree(digests, offer.size, offer.root, own?.tree)
-    const options = { ...this.#options, tree, ownFile: own?.key, roundTrip, isListed }
+    const earlier = judgeEarlierRun(this.#found.part, tree, digests, restart)
+    if (earlier.kind === 'other') {
+      this.#finish({ kind: 'other-part', detail: earlier.detail }, [], now, effects)
+      return
+    }
+    const { isListed, roundTrip } = seen
+    if (!isListed) this.#preview = seen.list
+    const options = { ...this.#options, tree, earlier, ownFile: own?.key, roundTrip, isListed }
     this.collector = new Collector(options, sources, now)
     this.drive(effects, now, (collector, turn) => collector.start(turn))
-    return true
   }
 
   #wait(now: Instant, effects: Effect[]): void {

@@ -29,7 +29,13 @@ export interface PeerHostOptions {
   readonly ttl: number
   readonly files: readonly { readonly offer: Offer; readonly tree: FullTree }[]
   readonly collect?:
-    | { readonly name: string; readonly once: boolean; readonly ownFile: FileKey | undefined }
+    | {
+        readonly name: string
+        readonly once: boolean
+        readonly ownFile: FileKey | undefined
+        /** Drop what an earlier run left, of this content or of another. */
+        readonly restart?: boolean | undefined
+      }
     | undefined
   /** kbit/s for all uploads together; undefined = none. */
   readonly uploadLimit?: number | undefined
@@ -88,6 +94,7 @@ export class PeerHost implements Host {
           name: collect.name,
           own: own && { key: collect.ownFile!, ...own },
           member: this.#session,
+          restart: collect.restart ?? false,
           chunkSize,
           datagramMax,
           receiveBuffer: options.receiveBuffer,
@@ -129,6 +136,15 @@ export class PeerHost implements Host {
         break
       case 'block-written':
         this.#fetch?.drive(effects, now, (collector, turn) => collector.onBlockWritten(input.block, input.error, turn))
+        break
+      case 'target-found':
+        this.#fetch?.onFound(input.found, input.error, now, effects)
+        break
+      case 'target-read':
+        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetRead(input.block, input.data, turn))
+        break
+      case 'target-flushed':
+        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetFlushed(input.error, turn))
         break
       case 'target-ready':
         this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetReady(input.error, turn))

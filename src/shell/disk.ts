@@ -2,6 +2,7 @@ import type { Digests } from '../ambient.js'
 import { leafHash } from '../content/tree.js'
 import { assert, FileError, unreachable } from '../errors.js'
 import type { Effect, FileKey, Input } from '../host/contract.js'
+import type { FoundPart } from '../transfer/effect.js'
 import { type BlockIndex, blockIndex } from '../units.js'
 import { Hasher } from './hasher.js'
 import type { SharedFile } from './shared-file.js'
@@ -59,8 +60,17 @@ export class Disk {
       case 'write-block':
         this.#writes.push(effect)
         return
+      case 'find-target':
+        this.#start(this.#find())
+        return
       case 'prepare-target':
-        this.#start(this.#prepare(effect.size))
+        this.#start(this.#prepare(effect.size, effect.keep))
+        return
+      case 'read-target':
+        this.#start(this.#readTarget(effect.block, effect.leaf))
+        return
+      case 'flush-target':
+        this.#start(this.#flushTarget(effect.journal, effect.at))
         return
       case 'finish-target':
         this.#start(this.#finish())
@@ -144,9 +154,28 @@ export class Disk {
     this.#answer(run.map(({ block }) => ({ kind: 'block-written', block, error })))
   }
 
-  async #prepare(size: number): Promise<void> {
+  async #find(): Promise<void> {
+    let found: FoundPart | undefined
+    const finding = this.#target.find().then(part => {
+      found = part
+    })
+    const error = await faultOf(finding)
+    this.#answer([{ kind: 'target-found', found, error }])
+  }
+
+  async #readTarget(block: BlockIndex, leaf: Uint8Array): Promise<void> {
+    const read = await this.#target.readBlock(block, leaf, this.#options.digests)
+    const found = typeof read === 'string' ? { data: undefined, why: read } : { data: read }
+    this.#answer([{ kind: 'target-read', block, ...found }])
+  }
+
+  async #flushTarget(journal: Uint8Array, at: number): Promise<void> {
+    this.#answer([{ kind: 'target-flushed', error: await faultOf(this.#target.flush(journal, at)) }])
+  }
+
+  async #prepare(size: number, keep: boolean): Promise<void> {
     if (size >= LARGE_BYTES) this.#hasher ??= new Hasher(() => this.#answer(this.#hashed.splice(0)))
-    this.#answer([{ kind: 'target-ready', error: await faultOf(this.#target.prepare(size)) }])
+    this.#answer([{ kind: 'target-ready', error: await faultOf(this.#target.prepare(size, keep)) }])
   }
 
   async #finish(): Promise<void> {

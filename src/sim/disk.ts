@@ -6,6 +6,7 @@ import type { Effect, FileKey, Input } from '../host/contract.js'
 import { type BlockIndex, type Milliseconds, ms } from '../units.js'
 import { BLOCK_BYTES } from '../wire/layout.js'
 import type { SeededRandom } from './random.js'
+import { TargetDisk } from './target-disk.js'
 
 export interface StoredFile {
   readonly content: Uint8Array
@@ -25,23 +26,17 @@ export interface DiskSettings {
 
 export const PERFECT_DISK: DiskSettings = { delay: ms(0), jitter: ms(0), readFailures: 0, failing: 'none' }
 
-/** The file that a collector makes. */
-export interface Target {
-  readonly content: Uint8Array
-  readonly written: Set<BlockIndex>
-  readonly isFinished: boolean
-}
-
 export type DiskOrder = Exclude<Effect, { readonly kind: 'report' | 'stopped' }>
+type Order<Kind extends DiskOrder['kind']> = Extract<DiskOrder, { readonly kind: Kind }>
 
 /** Each order is carried out when it is due, not when it is given: octets that change meanwhile show. */
 export class Disk {
   readonly files: readonly StoredFile[]
   settings: DiskSettings
-  target: Target | undefined
+  /** Undefined before a collector has looked for one. */
+  target: TargetDisk | undefined
   readonly #random: SeededRandom
   readonly #digests: Digests
-  #writesPending = 0
 
   constructor(files: readonly StoredFile[], settings: Partial<DiskSettings>, random: SeededRandom, digests: Digests) {
     this.files = files
@@ -63,11 +58,19 @@ export class Disk {
         return () => this.read(order.file, order.block)
       case 'hash-block':
         return () => this.hash(order.block, order.data)
+      case 'read-target':
+        return () => this.#openTarget('read').read(order)
+      case 'find-target':
+        this.target ??= new TargetDisk()
+        return () => ({ kind: 'target-found', found: this.target?.find(), error: undefined })
       case 'prepare-target':
-        return () => this.prepare(order.size)
+        return () => this.prepare(order)
       case 'write-block':
-        this.#writesPending++
-        return () => this.write(order.block, order.data)
+        this.target?.order(order)
+        return () => this.write(order)
+      case 'flush-target':
+        this.target?.order(order)
+        return () => this.flush(order)
       case 'finish-target':
         return () => this.finish()
       default:
@@ -95,39 +98,45 @@ export class Disk {
     return { kind: 'block-hashed', block, hash: leafHash(this.#digests, data) }
   }
 
-  prepare(size: number): Input {
+  prepare(order: Order<'prepare-target'>): Input {
     if (this.settings.failing === 'prepare') return { kind: 'target-ready', error: 'EACCES: permission denied' }
-    this.target = { content: new Uint8Array(size), written: new Set(), isFinished: false }
+    this.target ??= new TargetDisk()
+    this.target.prepare(order)
     return { kind: 'target-ready', error: undefined }
   }
 
-  /** The process that gave the orders is gone. */
-  forgetWrites(): void {
-    this.#writesPending = 0
+  write(order: Order<'write-block'>): Input {
+    const { block } = order
+    const target = this.#openTarget(`write of block ${block}`)
+    if (this.settings.failing === 'write') return { kind: 'block-written', block, error: 'ENOSPC: no space left' }
+    target.write(order)
+    return { kind: 'block-written', block, error: undefined }
   }
 
-  write(block: BlockIndex, data: Uint8Array): Input {
-    this.#writesPending--
-    const target = this.#openTarget(`write of block ${block}`)
-    const start = block * BLOCK_BYTES
-    const size = Math.min(BLOCK_BYTES, target.content.length - start)
-    assert(size > 0 && data.length === size, `write of ${data.length} octets as block ${block}`)
-    if (this.settings.failing === 'write') return { kind: 'block-written', block, error: 'ENOSPC: no space left' }
-    target.content.set(data, start)
-    target.written.add(block)
-    return { kind: 'block-written', block, error: undefined }
+  flush(order: Order<'flush-target'>): Input {
+    this.#openTarget('flush').flush(order)
+    return { kind: 'target-flushed', error: undefined }
   }
 
   finish(): Input {
     const target = this.#openTarget('finish')
-    assert(this.#writesPending === 0, 'the target is finished while writes are under way')
     if (this.settings.failing === 'finish') return { kind: 'target-finished', error: 'EACCES: permission denied' }
-    this.target = { ...target, isFinished: true }
+    target.finish()
     return { kind: 'target-finished', error: undefined }
   }
 
-  #openTarget(what: string): Target {
-    assert(this.target !== undefined && !this.target.isFinished, `${what} without an open target`)
+  /** The process that gave the orders is gone. */
+  forgetOrders(): void {
+    this.target?.forgetOrders()
+  }
+
+  /** The power of the computer fails, and with it goes what was not flushed. */
+  cutPower(): void {
+    this.target?.cutPower(this.#random)
+  }
+
+  #openTarget(what: string): TargetDisk {
+    assert(this.target !== undefined, `${what} without an open target`)
     return this.target
   }
 }

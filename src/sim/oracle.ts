@@ -102,6 +102,8 @@ function judgeFailure(swarm: Swarm, { kind, detail }: TransferFailure, root: Uin
       const steady = steadySources(swarm, root, at)
       return steady.length === 0 ? undefined : wrong(`though these were there: ${steady.join(', ')}`)
     }
+    case 'other-part':
+      return wrong('and there was no earlier run')
     case 'disk':
       return swarm.collector.disk.settings.failing === 'none' ? wrong('and the disk is sound') : undefined
     case 'interrupted':

@@ -106,6 +106,12 @@ export class Station {
     this.#close('dead')
   }
 
+  /** The power fails: the process ends, and what its disk had not flushed is lost. */
+  cutPower(): void {
+    this.disk.cutPower()
+    this.#close('dead')
+  }
+
   /** The process gets no time: what arrives waits in the receive buffer, ticks and answers come late. */
   pause(): void {
     this.isPaused = true
@@ -265,6 +271,6 @@ export class Station {
     this.#armed = NEVER
     this.#fruitlessTicks = 0
     this.ordersPending = 0
-    this.disk.forgetWrites()
+    this.disk.forgetOrders()
   }
 }

@@ -6,11 +6,12 @@
 import { Bitmap } from '../content/bitmap.js'
 import type { FileLayout } from '../content/layout.js'
 import type { PartialTree } from '../content/tree.js'
-import type { BlockIndex, Instant } from '../units.js'
+import { type BlockIndex, blockIndex, type Instant } from '../units.js'
 import * as bulk from '../wire/bulk.js'
 import { TREE_HEADER_BYTES } from '../wire/layout.js'
 import type { OpenBlock } from './assembly.js'
 import type { EffectSink } from './effect.js'
+import type { JournalKeeper } from './journal-keeper.js'
 import { type Ledger, PATH_SOURCES_FROM } from './ledger.js'
 import type { Path } from './path.js'
 import type { Work } from './work.js'
@@ -23,6 +24,7 @@ export class Blocks {
   readonly #tree: PartialTree
   readonly #work: Work
   readonly #ledger: Ledger
+  readonly #journal: JournalKeeper
   readonly #done: Bitmap
   /** Blocks that are to be written when there is a file to write to. */
   #waiting: OpenBlock[] | undefined = []
@@ -34,11 +36,12 @@ export class Blocks {
   #changes = 0
   readonly #askedAt = new WeakMap<Path, number>()
 
-  constructor(layout: FileLayout, tree: PartialTree, work: Work, ledger: Ledger) {
+  constructor(layout: FileLayout, tree: PartialTree, work: Work, ledger: Ledger, journal: JournalKeeper) {
     this.#layout = layout
     this.#tree = tree
     this.#work = work
     this.#ledger = ledger
+    this.#journal = journal
     this.#done = new Bitmap(layout.blockCount)
   }
 
@@ -51,6 +54,36 @@ export class Blocks {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
     for (const open of waiting) this.#write(open, effects)
+  }
+
+  /** An earlier run left these blocks. */
+  onEarlier(blocks: Bitmap): void {
+    for (let first = blocks.firstSet(); first !== undefined; ) {
+      const end = blocks.firstMissing(first) ?? blocks.size
+      const [start, stop] = [first, end].map(block => this.#layout.blockStart(blockIndex(block))) as [number, number]
+      this.#done.setRange(first, end)
+      this.bytes += stop - start
+      this.#ledger.onEarlier(start, stop)
+      first = blocks.firstSet(end)
+    }
+  }
+
+  /** Visits the octets of [start, end) that are still to come, as runs; those of `claimed` blocks are not. */
+  forEachMissing(
+    start: number,
+    end: number,
+    claimed: Bitmap | undefined,
+    visit: (start: number, end: number) => void,
+  ): void {
+    const without = claimed ?? this.#done
+    for (let at = start; at < end; ) {
+      const block = this.#layout.blockAt(at)
+      const isThere = without.has(block)
+      const next = (isThere ? without.firstMissing(block) : without.firstSet(block)) ?? without.size
+      const stop = Math.min(end, this.#layout.blockStart(blockIndex(next)))
+      if (!isThere) visit(at, stop)
+      at = stop
+    }
   }
 
   onChunk(d: Uint8Array, payload: Uint8Array, path: Path, now: Instant): void {
@@ -129,6 +162,7 @@ export class Blocks {
     if (open?.state !== 'writing') return
     this.#done.set(block)
     this.bytes += open.bytes
+    this.#journal.onWritten(block)
     this.#ledger.onBlock(open)
     this.#work.assembly.close(open)
   }

@@ -1,6 +1,7 @@
-import type { Random } from '../ambient.js'
+import type { Digests, Random } from '../ambient.js'
 import type { PartialTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
+import type { EarlierRun } from './earlier-run.js'
 
 /** Who holds the file: a peer that offers it, or the collector itself. */
 export type Source = { readonly kind: 'peer'; readonly endpoint: Endpoint } | { readonly kind: 'self' }
@@ -8,6 +9,7 @@ export type PeerSource = Extract<Source, { kind: 'peer' }>
 
 export interface CollectorOptions {
   readonly tree: PartialTree
+  readonly earlier: Exclude<EarlierRun, { readonly kind: 'other' }>
   /** The collector's own copy of the file, by its key for `read-block`. */
   readonly ownFile: number | undefined
   /** Our session as the list shows it. */
@@ -24,5 +26,6 @@ export interface CollectorOptions {
   /** Whether we are on the list: peers serve nobody else. */
   readonly isListed: boolean
   readonly random: Random
+  readonly digests: Digests
   readonly trace?: boolean | undefined
 }

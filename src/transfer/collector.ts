@@ -3,9 +3,8 @@
 // what that peer still owed (work.ts).
 //
 // Pure: datagrams, results of I/O and instants go in; PULLs, effects and events come out.
-import { randomSession } from '../ambient.js'
 import { divideIntoFragments, FileLayout } from '../content/layout.js'
-import { type Endpoint, sameEndpoint } from '../endpoint.js'
+import type { Endpoint } from '../endpoint.js'
 import { after, type BlockIndex, earliest, type Instant, NEVER, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
 import { ERROR_CODE, TAG } from '../wire/layout.js'
@@ -16,11 +15,14 @@ import type { CollectorOptions, PeerSource, Source } from './collector-options.j
 import type { CollectorEvent, Turn } from './effect.js'
 import { FATAL_ERRORS } from './fatal-errors.js'
 import { Goodput } from './goodput.js'
+import { JournalKeeper } from './journal-keeper.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import { LocalSource } from './local-source.js'
-import { Path } from './path.js'
+import type { Path } from './path.js'
+import { Paths } from './paths.js'
 import { composePulls } from './pull.js'
-import type { TransferFailure, TransferProgress } from './report.js'
+import type { TransferFailure } from './report.js'
+import { Resumption } from './resumption.js'
 import { Trace } from './trace.js'
 import { Work } from './work.js'
 
@@ -55,10 +57,11 @@ export class Collector {
   readonly #local: LocalSource | undefined
   readonly #work: Work
   readonly #ledger: Ledger
+  readonly #journal: JournalKeeper
   readonly #blocks: Blocks
+  readonly #resumption: Resumption
   readonly #sources: readonly Source[]
-  /** By the low half of the session. */
-  readonly #bySession = new Map<number, Path>()
+  readonly #paths: Paths
   /** Paths that something came from in this turn. */
   readonly #touched = new Set<Path>()
   #outgoing: Addressed[] = []
@@ -75,13 +78,18 @@ export class Collector {
     this.#local = options.ownFile === undefined ? undefined : new LocalSource(options.ownFile)
     this.trace = options.trace ? new Trace() : undefined
     this.#work = new Work(this.#layout, options.chunkSize, this.#local, this.trace)
+    this.#paths = new Paths(options, this.#work.paths, this.trace)
     this.#sources = sources
     const fragments = divideIntoFragments(this.#layout, Math.max(1, sources.length), options.chunkSize)
     this.#ledger = new Ledger(
       fragments,
       sources.map(source => (source.kind === 'self' ? undefined : source.endpoint)),
     )
-    this.#blocks = new Blocks(this.#layout, options.tree, this.#work, this.#ledger)
+    this.#journal = new JournalKeeper(options.digests, options.tree, now)
+    this.#blocks = new Blocks(this.#layout, options.tree, this.#work, this.#ledger, this.#journal)
+    const { schedule } = this.#work
+    const parts = { layout: this.#layout, blocks: this.#blocks, journal: this.#journal, schedule }
+    this.#resumption = new Resumption({ ...options, ...parts })
     this.#progressAt = now
     this.#turnAt = now
     this.#goodput = new Goodput(now)
@@ -93,33 +101,52 @@ export class Collector {
 
   /** Asks all sources at once; what comes before the target is ready waits for it. */
   start(turn: Turn): void {
-    turn.effects.push({ kind: 'prepare-target', size: this.#layout.size })
+    turn.effects.push({ kind: 'prepare-target', size: this.#layout.size, keep: this.#options.earlier.kind === 'kept' })
+    this.#resumption.start(turn)
+    this.#goodput.start(this.#blocks.bytes)
     for (const [i, source] of this.#sources.entries()) {
       const { start, end } = this.#ledger.fragments[i]!
       const worker = source.kind === 'self' ? LOCAL_SOURCES['own fragment'] : this.#addPath(source, turn.now).number
-      this.#work.schedule.assign(worker, start, end)
+      const assign = (from: number, to: number) => this.#work.schedule.assign(worker, from, to)
+      this.#blocks.forEachMissing(start, end, this.#resumption.claimed, assign)
     }
     this.#advance(turn)
   }
 
   onTargetReady(error: string | undefined, turn: Turn): void {
     if (this.#state !== 'collecting') return
-    if (error === undefined) this.#blocks.onTargetReady(turn.effects)
-    else this.#finish({ kind: 'disk', detail: error }, turn)
+    if (error === undefined) {
+      this.#blocks.onTargetReady(turn.effects)
+      this.#resumption.proceed(turn)
+    } else this.#finish({ kind: 'disk', detail: error }, turn)
+    this.#advance(turn)
+  }
+
+  /** A block that an earlier run left was read. @param data undefined where it is not what the tree says */
+  onTargetRead(block: BlockIndex, data: Uint8Array | undefined, turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    this.#resumption.onRead(block, data, turn)
+    this.#advance(turn)
+  }
+
+  onTargetFlushed(error: string | undefined, turn: Turn): void {
+    if (this.#state !== 'collecting') return
+    this.#journal.onFlushed(turn.now)
+    if (error !== undefined) this.#finish({ kind: 'disk', detail: error }, turn)
     this.#advance(turn)
   }
 
   /** A peer with the file joined: it takes part from now on. */
   onJoined(source: Source, turn: Turn): void {
     if (this.#state !== 'collecting' || source.kind === 'self') return
-    if (this.#work.paths.some(path => path.state !== 'dead' && sameEndpoint(path.endpoint, source.endpoint))) return
+    if (this.#paths.to(source.endpoint) !== undefined) return
     this.#addPath(source, turn.now)
     this.#advance(turn)
   }
 
   /** The manager's word: this peer is gone. */
   onLeft(peer: Endpoint, turn: Turn): void {
-    const path = this.#work.paths.find(({ endpoint, state }) => state !== 'dead' && sameEndpoint(endpoint, peer))
+    const path = this.#paths.to(peer)
     if (path !== undefined) this.#dropPath(path, 'left the list', turn)
   }
 
@@ -132,20 +159,20 @@ export class Collector {
 
   /** The peer's own word. @returns whether the session is one of ours */
   onGoodbye(from: Endpoint, session: bigint, turn: Turn): boolean {
-    const path = this.#pathOf(from, session)
+    const path = this.#paths.find(from, session)
     if (path !== undefined) this.#dropPath(path, 'said goodbye', turn)
     return path !== undefined
   }
 
   /** A PROBE came: the path carries datagrams of that length. @returns whether the session is one of ours */
   onProbe(from: Endpoint, session: bigint, octets: number, pull: number): boolean {
-    const path = this.#pathOf(from, session)
+    const path = this.#paths.find(from, session)
     if (path?.mtu.onProbe(octets, pull)) path.trace?.onLonger(octets)
     return path !== undefined
   }
 
   onError(from: Endpoint, session: bigint, code: number, turn: Turn): void {
-    const path = this.#pathOf(from, session)
+    const path = this.#paths.find(from, session)
     if (path === undefined || path.state === 'dead') return
     const why = FATAL_ERRORS[code]
     if (why !== undefined) this.#dropPath(path, why, turn)
@@ -158,9 +185,8 @@ export class Collector {
    * @returns false where it belongs to no path
    */
   onBulk(d: Uint8Array, payload: Uint8Array, from: Endpoint, now: Instant): boolean {
-    const path = this.#bySession.get(bulk.sessionLow(d))
-    if (path === undefined || path.sessionHigh !== bulk.sessionHigh(d)) return false
-    if (!sameEndpoint(path.endpoint, from)) return false
+    const path = this.#paths.ofBulk(d, from)
+    if (path === undefined) return false
     const tag = bulk.tagOf(d)
     if (tag !== TAG.ECHO && bulk.sequenceOf(d) > path.credit) {
       path.breaches++
@@ -271,7 +297,7 @@ export class Collector {
 
   deadline(): Instant {
     if (this.#state !== 'collecting') return NEVER
-    let at = this.#progressAt
+    let at = earliest(this.#progressAt, this.#journal.deadline())
     for (const path of this.#work.paths) {
       if (path.state !== 'dead' && path.isWaitedFor) at = earliest(at, path.pullDueAt(), path.timeoutAt())
     }
@@ -296,6 +322,7 @@ export class Collector {
       this.#blocks.askForPages(path)
     }
     this.#work.refillLocal(turn.effects)
+    if (!this.#resumption.isChecking) this.#journal.proceed(turn.now, turn.effects)
     if (!hasPeers && this.#local?.isBusy !== true && this.#work.isWanting) this.#giveUp(turn)
   }
 
@@ -320,8 +347,7 @@ export class Collector {
 
   #dropPath(path: Path, why: string, turn: Turn): void {
     if (path.state === 'dead') return
-    path.state = 'dead'
-    this.#bySession.delete(path.sessionLow)
+    this.#paths.end(path)
     this.#blocks.forgetPages(path)
     this.#work.strip(path, true)
     turn.events.push({ kind: 'dismissed', to: path.endpoint, session: path.session })
@@ -332,8 +358,7 @@ export class Collector {
   /** The peer forgot the transfer: begin another one with it. */
   #renewPath(path: Path, turn: Turn): void {
     this.#suspend(path)
-    path.state = 'dead'
-    this.#bySession.delete(path.sessionLow)
+    this.#paths.end(path)
     this.#addPath({ kind: 'peer', endpoint: path.endpoint }, turn.now)
     this.#advance(turn)
   }
@@ -382,17 +407,16 @@ export class Collector {
   }
 
   #report({ now, events }: Turn): void {
-    this.#goodput.update(this.#blocks.bytes, now)
+    const verifiedBytes = this.#blocks.bytes
+    this.#goodput.update(verifiedBytes, now)
     this.#progressAt = after(now, PROGRESS_MS)
-    events.push({ kind: 'progress', progress: this.#progress() })
-  }
-
-  #progress(): TransferProgress {
     const peers = this.#work.paths.filter(path => path.state !== 'dead').map(path => path.progress)
-    return { bytes: this.#layout.size, verifiedBytes: this.#blocks.bytes, rate: this.#goodput.rate, peers }
+    const progress = { bytes: this.#layout.size, verifiedBytes, rate: this.#goodput.rate, peers }
+    events.push({ kind: 'progress', progress })
   }
 
-  #finish(failure: TransferFailure | undefined, { events }: Turn): void {
+  #finish(failure: TransferFailure | undefined, { effects, events }: Turn): void {
+    if (this.#state === 'collecting' && !this.#resumption.isChecking) this.#journal.close(effects)
     if (this.#state === 'collecting') this.#dismissAll(events)
     this.#state = 'done'
     const endpointOf = (source: number) => this.#work.paths[source - PATH_SOURCES_FROM]?.endpoint
@@ -407,34 +431,6 @@ export class Collector {
   }
 
   #addPath(source: PeerSource, now: Instant): Path {
-    const { random, roundTrip } = this.#options
-    const path = new Path(
-      {
-        endpoint: source.endpoint,
-        number: PATH_SOURCES_FROM + this.#work.paths.length,
-        session: this.#newSession(),
-        roundTrip,
-        chunkSize: this.#work.chunkSize,
-        datagramMax: this.#options.datagramMax,
-        chance: () => random.u32() / 2 ** 32,
-        trace: this.trace,
-      },
-      now,
-    )
-    this.#work.paths.push(path)
-    this.#bySession.set(path.sessionLow, path)
-    return path
-  }
-
-  /** Its low half is the key on the data path: it must be ours alone. */
-  #newSession(): bigint {
-    for (;;) {
-      const session = randomSession(this.#options.random)
-      if (!this.#bySession.has(Number(session & 0xffff_ffffn))) return session
-    }
-  }
-
-  #pathOf(from: Endpoint, session: bigint): Path | undefined {
-    return this.#work.paths.find(path => path.session === session && sameEndpoint(path.endpoint, from))
+    return this.#paths.add(source, this.#work.chunkSize, now)
   }
 }

@@ -15,9 +15,12 @@ export type TransferEffect =
       /** BLOCK_BYTES of memory, the reader's until the answer. */
       readonly into: Uint8Array
     }
-  | { readonly kind: 'prepare-target'; readonly size: number }
+  | { readonly kind: 'find-target' }
+  | { readonly kind: 'prepare-target'; readonly size: number; readonly keep: boolean }
+  | { readonly kind: 'read-target'; readonly block: BlockIndex; readonly leaf: Uint8Array }
   | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
   | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }
+  | { readonly kind: 'flush-target'; readonly journal: Uint8Array; readonly at: number }
   | { readonly kind: 'finish-target' }
 
 /** Where effects go: a host's own list takes them among its others. */
@@ -25,7 +28,19 @@ export interface EffectSink {
   push(effect: TransferEffect): unknown
 }
 
+/** What an earlier run left where a collector writes. */
+export interface FoundPart {
+  /** Octets of `NAME.part`. */
+  readonly bytes: number
+  /** As much of its journal as may be there; undefined: none. */
+  readonly journal: Uint8Array | undefined
+  /** Milliseconds from the last change of the journal to that of the part; below 0 where the journal was changed last. */
+  readonly changedAfter: number
+}
+
 export type CollectorEvent =
+  /** What an earlier run left is gone on with, or dropped: `dropped` says why, for people. */
+  | { readonly kind: 'resumed'; readonly bytes: number; readonly dropped: string | undefined }
   | { readonly kind: 'progress'; readonly progress: TransferProgress }
   /** This peer is needed no more: it is to be told so. */
   | { readonly kind: 'dismissed'; readonly to: Endpoint; readonly session: bigint }

@@ -12,6 +12,11 @@ export class Goodput {
     this.#since = now
   }
 
+  /** Counts from there on. @param octets that were there before */
+  start(octets: number): void {
+    this.#octets = octets
+  }
+
   /** @param octets of all time */
   update(octets: number, now: Instant): void {
     const time = since(this.#since, now)

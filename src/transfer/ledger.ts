@@ -7,15 +7,16 @@ import { BLOCK_BYTES } from '../wire/layout.js'
 import type { OpenBlock } from './assembly.js'
 import type { FragmentReport, FragmentSource, LocalWhy } from './report.js'
 
-/** Source numbers below PATH_SOURCES_FROM are the local file, by reason; 0 is none. */
-export const LOCAL_SOURCES: Readonly<Record<LocalWhy, number>> = {
+/** Source numbers below PATH_SOURCES_FROM are local, by reason: the own file, or what an earlier run left; 0 is none. */
+export const LOCAL_SOURCES: Readonly<Record<Exclude<LocalWhy, 'earlier run'>, number>> = {
   'own fragment': 1,
   'peer left': 2,
   'no other source': 3,
 }
-export const PATH_SOURCES_FROM = 4
+const EARLIER_RUN = 4
+export const PATH_SOURCES_FROM = 5
 
-const LOCAL_WHY = Object.keys(LOCAL_SOURCES) as readonly LocalWhy[]
+const LOCAL_WHY: readonly LocalWhy[] = ['own fragment', 'peer left', 'no other source', 'earlier run']
 
 interface Tally {
   bytes: number
@@ -46,6 +47,14 @@ export class Ledger {
       tally.bytes += chunkBytes(open.bytes, open.chunkSize, chunkIndex(chunk))
       tally.chunks++
       if (open.resent.has(chunk)) tally.retransmitted++
+    }
+  }
+
+  /** Octets [start, end) of the file were there at the beginning. */
+  onEarlier(start: number, end: number): void {
+    for (const fragment of this.fragments) {
+      const bytes = Math.min(end, fragment.end) - Math.max(start, fragment.start)
+      if (bytes > 0) this.#tally(fragment.index, EARLIER_RUN).bytes += bytes
     }
   }
 

@@ -21,7 +21,7 @@ export interface PathProgress {
 }
 
 /** Why octets came from the local file. */
-export type LocalWhy = 'own fragment' | 'peer left' | 'no other source'
+export type LocalWhy = 'own fragment' | 'peer left' | 'no other source' | 'earlier run'
 
 export interface FragmentSource {
   readonly endpoint: Endpoint
@@ -47,6 +47,8 @@ export type TransferFailure =
   | { readonly kind: 'incomplete'; readonly missing: number; readonly detail: string }
   /** The target could not be made, written or renamed. */
   | { readonly kind: 'disk'; readonly detail: string }
+  /** What an earlier run left there is of another content, and is kept. */
+  | { readonly kind: 'other-part'; readonly detail: string }
   /** The rebuilt file's root is not the one that was asked for. */
   | { readonly kind: 'not-identical'; readonly detail: string }
   | { readonly kind: 'no-offer'; readonly detail: string }

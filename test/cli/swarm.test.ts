@@ -164,7 +164,7 @@ t.test('where nobody has the rest the collector fails with 7, keeps the part and
   t.notOk(existsSync(join(swarm.folder, 'empty/reconstructed_file.txt')))
   t.match(
     collector.stderr,
-    /^failed {2}shared_file\.txt: .*\d.*\n {8}what came is kept in empty\/reconstructed_file\.txt\.part$/m,
+    /^failed {2}shared_file\.txt: .*\d.*\n {8}what came is kept in empty\/reconstructed_file\.txt\.part: the same command goes on with it$/m,
   )
 })
 

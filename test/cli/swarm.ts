@@ -34,6 +34,13 @@ export class Swarm {
 
   /** Starts a peer in the swarm's folder; fulfilled when it is registered. @param args what follows its port */
   async peer(args: readonly string[], options?: StartOptions): Promise<Running> {
+    const running = await this.start(args, options)
+    await running.said(/registered with/)
+    return running
+  }
+
+  /** The same, and it is not waited for. */
+  async start(args: readonly string[], options?: StartOptions): Promise<Running> {
     const [port = 0] = await freePorts(1)
     const manager = `127.0.0.1:${this.managerPort}`
     const running = new Running(['peer', `${port}`, ...args, '--manager', manager, ...this.json], {
@@ -41,7 +48,6 @@ export class Swarm {
       ...options,
     })
     this.ports.set(running, port)
-    await running.said(/registered with/)
     return running
   }
 

@@ -199,9 +199,15 @@ function answerTo(computer: Computer, effect: Exclude<Effect, { kind: 'report' |
       const data = computer.files[file]!.content.slice(start, start + BLOCK_BYTES)
       return { kind: 'block-read', file, block, data }
     }
+    case 'read-target':
+      throw new Error('nothing of an earlier run is there')
+    case 'find-target':
+      return { kind: 'target-found', found: undefined, error: undefined }
     case 'prepare-target':
       computer.target = new Uint8Array(effect.size)
       return { kind: 'target-ready', error: undefined }
+    case 'flush-target':
+      return { kind: 'target-flushed', error: undefined }
     case 'hash-block':
       return { kind: 'block-hashed', block: effect.block, hash: leafHash(DIGESTS, effect.data) }
     case 'write-block':

@@ -93,7 +93,7 @@ t.test('blocks are read, written and finished, each answered by an input', async
     disk: { digests, files: [await openShared(join(folder, 'shared'), digests)], target: await Target.at(out) },
   })
   const block = blockIndex(0)
-  host.on('tick', effects => effects.push({ kind: 'prepare-target', size: 11 }))
+  host.on('tick', effects => effects.push({ kind: 'prepare-target', size: 11, keep: false }))
   host.on('target-ready', effects =>
     effects.push({ kind: 'read-block', file: 0, block, check: 'times', into: new Uint8Array(BLOCK_BYTES) }),
   )
@@ -115,7 +115,7 @@ t.test('what a disk refuses comes back as words; what was begun ends before the 
   const host = new ScriptedHost()
   const target = await Target.at(join(folder, 'out'))
   const driver = await open(host, { disk: { digests, files: [file], target } })
-  host.on('tick', effects => effects.push({ kind: 'prepare-target', size: 11 }))
+  host.on('tick', effects => effects.push({ kind: 'prepare-target', size: 11, keep: false }))
   host.on('target-ready', (effects, input) => {
     t.match(input, { error: /^can't write .*out\.part: it is a folder$/ })
     const read: Effect = {

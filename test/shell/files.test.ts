@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { JournalWriter, journalBytesMax } from '../../src/content/journal.js'
 import { FullTree, leafHash } from '../../src/content/tree.js'
 import { FileError } from '../../src/errors.js'
 import { systemDigests as digests } from '../../src/shell/entropy.js'
@@ -82,7 +83,7 @@ t.test('a target is written in any order beside its path, and takes its name at 
   const out = join(t.testdir({}), 'out.bin')
   const target = await Target.at(out)
   t.notOk(existsSync(`${out}.part`))
-  await target.prepare(THREE_BLOCKS.length)
+  await target.prepare(THREE_BLOCKS.length, false)
   await Promise.all(
     [2, 0, 1].map(b =>
       target.writeBlocks(blockIndex(b), [THREE_BLOCKS.subarray(b * BLOCK_BYTES, (b + 1) * BLOCK_BYTES)]),
@@ -98,7 +99,7 @@ t.test('a target is written in any order beside its path, and takes its name at 
 t.test('an empty target is an empty file, and replaces what was there', async t => {
   const out = join(t.testdir({ out: 'old', 'out.part': 'older' }), 'out')
   const target = await Target.at(out)
-  await target.prepare(0)
+  await target.prepare(0, false)
   await target.finish()
   t.equal(readFileSync(out, 'utf8'), '')
 })
@@ -108,7 +109,7 @@ t.test('a large target is flushed while it is written, and may be abandoned mean
   const blocks = Array.from({ length: 160 }, (_, i) => new Uint8Array(BLOCK_BYTES).fill(i))
   for (const name of ['whole', 'abandoned']) {
     const target = await Target.at(join(folder, name))
-    await target.prepare(blocks.length * BLOCK_BYTES)
+    await target.prepare(blocks.length * BLOCK_BYTES, false)
     await Promise.all(blocks.map((data, i) => target.writeBlocks(blockIndex(i), [data])))
     await (name === 'whole' ? target.finish() : target.abandon())
   }
@@ -121,7 +122,7 @@ t.test('an abandoned target keeps its .part and leaves the old file alone', asyn
   const out = join(t.testdir({ out: 'old' }), 'out')
   const target = await Target.at(out)
   await target.abandon()
-  await target.prepare(3)
+  await target.prepare(3, false)
   await target.writeBlocks(blockIndex(0), [Buffer.from('ne'), Buffer.from('w')])
   await target.abandon()
   await target.abandon()
@@ -129,24 +130,87 @@ t.test('an abandoned target keeps its .part and leaves the old file alone', asyn
   t.equal(readFileSync(`${out}.part`, 'utf8'), 'new')
 })
 
+t.test('a target is gone on with from what its journal counts, and found as it is until then', async t => {
+  const out = join(t.testdir({}), 'out')
+  const first = await Target.at(out)
+  t.equal(await first.find(), undefined)
+  await first.prepare(THREE_BLOCKS.length, false)
+  await first.writeBlocks(blockIndex(1), [THREE_BLOCKS.subarray(BLOCK_BYTES, 2 * BLOCK_BYTES)])
+  await Promise.all([first.flush(Buffer.from('a journal'), 0), first.flush(Buffer.from('!'), 9)])
+  await first.flush(Buffer.from('ist'), 10)
+  await first.flush(Buffer.from('.'), 9)
+  await first.abandon()
+
+  const second = await Target.at(out)
+  const found = await second.find()
+  t.match(found, { bytes: THREE_BLOCKS.length, journal: Buffer.from('a journal.') })
+  t.ok(found!.changedAfter <= 0, `the journal came last: ${found!.changedAfter}`)
+  await second.prepare(THREE_BLOCKS.length, true)
+  const leaf = treeOf(THREE_BLOCKS).leaf(blockIndex(1))!
+  t.ok((await second.readBlock(blockIndex(1), leaf, digests)) instanceof Uint8Array)
+  t.equal(await second.readBlock(blockIndex(0), leaf, digests), 'changed')
+  t.equal(await second.readBlock(blockIndex(2), leaf, digests), 'changed')
+  await second.finish()
+  t.notOk(existsSync(`${out}.part.journal`))
+  t.notOk(existsSync(`${out}.part`))
+})
+
+t.test('a new part empties the journal of the old one first', async t => {
+  const folder = t.testdir({
+    'out.part': 'old',
+    'out.part.journal': 'of old',
+    'odd.part': 'old',
+    'odd.part.journal': {},
+  })
+  const target = await Target.at(join(folder, 'out'))
+  await target.prepare(7, false)
+  t.equal(readFileSync(join(folder, 'out.part.journal'), 'utf8'), '')
+  t.equal(readFileSync(join(folder, 'out.part'), 'utf8'), '\0'.repeat(7))
+  await target.abandon()
+  const odd = await Target.at(join(folder, 'odd'))
+  await t.rejects(odd.find(), fault('journal: it is a folder'))
+  await t.rejects(odd.prepare(7, false), fault('journal: it is a folder'))
+  t.equal(readFileSync(join(folder, 'odd.part'), 'utf8'), 'old', 'nothing was touched')
+})
+
+t.test('a journal is neither read nor written through a symbolic link', async t => {
+  const folder = t.testdir({ precious: 'x', 'out.part': 'old', 'out.part.journal': t.fixture('symlink', 'precious') })
+  const target = await Target.at(join(folder, 'out'))
+  await t.rejects(target.find(), fault('it is a symbolic link'))
+  await t.rejects(target.prepare(1, false), fault('it is a symbolic link'))
+  t.equal(readFileSync(join(folder, 'precious'), 'utf8'), 'x')
+})
+
+t.test('of a journal no more is read than its file can have', async t => {
+  const journal = JournalWriter.begin(digests, treeOf(THREE_BLOCKS)).take()!.octets
+  const folder = t.testdir({
+    'a.part': 'x',
+    'a.part.journal': Buffer.alloc(10_000),
+    'b.part': 'x',
+    'b.part.journal': Buffer.concat([journal, Buffer.alloc(10_000)]),
+  })
+  const lengths = ['a', 'b'].map(async name => (await (await Target.at(join(folder, name))).find())?.journal?.length)
+  t.strictSame(await Promise.all(lengths), [65, journalBytesMax(THREE_BLOCKS.length)])
+})
+
 t.test('a target that cannot be made is refused in one line', async t => {
   const folder = t.testdir({ file: '', taken: {}, 'link-target': 'precious', 'folder.part': {} })
   await t.rejects(Target.at(join(folder, 'none', 'out')), fault('no such file or folder'))
   await t.rejects(Target.at(join(folder, 'file', 'out')), fault('not a folder'))
   await t.rejects(Target.at(join(folder, 'taken')), fault('it is a folder'))
-  await t.rejects((await Target.at(join(folder, 'folder'))).prepare(1), fault('it is a folder'))
+  await t.rejects((await Target.at(join(folder, 'folder'))).prepare(1, false), fault('it is a folder'))
   const target = await Target.at(join(folder, 'full'))
-  await t.rejects(target.prepare(2 ** 53 - 1), fault('the disk is full'))
+  await t.rejects(target.prepare(2 ** 53 - 1, false), fault('the disk is full'))
   await target.abandon()
   symlinkSync('link-target', join(folder, 'out.part'))
-  await t.rejects((await Target.at(join(folder, 'out'))).prepare(1), fault('it is a symbolic link'))
+  await t.rejects((await Target.at(join(folder, 'out'))).prepare(1, false), fault('it is a symbolic link'))
   t.equal(readFileSync(join(folder, 'link-target'), 'utf8'), 'precious')
 })
 
 t.test('a target whose name was taken by a folder meanwhile fails at the end', async t => {
   const folder = t.testdir({ out: { inside: '' } })
   const target = await Target.at(join(folder, 'other'))
-  await target.prepare(1)
+  await target.prepare(1, false)
   execFileSync('mv', [join(folder, 'out'), join(folder, 'other')])
   await t.rejects(target.finish(), fault("can't write"))
   t.ok(existsSync(join(folder, 'other.part')))

@@ -60,15 +60,14 @@ t.test('long datagrams meet links that carry them, and links that do not', async
 
 t.test('the oracle sees a wrong octet, a wrong size and an unfinished target', async t => {
   const { swarm, outcome } = succeeding()
-  const disk = swarm.collector.disk
-  const target = disk.target!
+  const target = swarm.collector.disk.target!
   t.equal(judge(swarm, outcome), undefined)
   target.content[7]! ^= 1
   t.match(judge(swarm, outcome), /octets differ/)
   target.content[7]! ^= 1
-  disk.target = { ...target, isFinished: false }
+  target.isFinished = false
   t.match(judge(swarm, outcome), /not finished/)
-  disk.target = target
+  target.isFinished = true
   t.match(judge(swarm, { ...outcome, result: { ...outcome.result, bytes: 1 } }), /1 of \d+ octets/)
   t.match(judge(swarm, { ...outcome, result: { ...outcome.result, root: new Uint8Array(32) } }), /nobody offers/)
   const [fragment] = outcome.result.fragments
@@ -97,9 +96,9 @@ t.test('the oracle takes a failure for right when no source was left', async t =
 
 t.test('the oracle sees a wrong block in a target that was given up', async t => {
   const { swarm } = succeeding()
-  const { disk } = swarm.collector
-  disk.target = { ...disk.target!, isFinished: false }
-  disk.target.content[7]! ^= 1
+  const target = swarm.collector.disk.target!
+  target.isFinished = false
+  target.content[7]! ^= 1
   t.match(judge(swarm, { kind: 'none' }), /block 0 is written with wrong octets/)
 })
 

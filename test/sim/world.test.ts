@@ -189,7 +189,7 @@ t.test('orders to the disk are carried out and answered', async t => {
   const orders: Effect[] = [
     { kind: 'read-block', file: 0, block: blockIndex(1), check: 'hash', into: new Uint8Array(BLOCK_BYTES) },
     { kind: 'hash-block', block: blockIndex(1), data: lastBlock },
-    { kind: 'prepare-target', size: content.length },
+    { kind: 'prepare-target', size: content.length, keep: false },
     { kind: 'write-block', block: blockIndex(1), data: lastBlock },
   ]
   const { host, station, world } = order(orders, { files: [{ content, tree: treeOf(content) }] })
@@ -245,7 +245,7 @@ t.test('a block that is no longer what was offered is not handed out, unless nob
 t.test('a disk fails where it is told to', async t => {
   const errorAt = (failing: 'prepare' | 'write' | 'finish') => {
     const orders: Effect[] = [
-      { kind: 'prepare-target', size: 1 },
+      { kind: 'prepare-target', size: 1, keep: false },
       { kind: 'write-block', block: blockIndex(0), data: Uint8Array.of(1) },
     ]
     const { host, station, world } = order(failing === 'prepare' ? orders.slice(0, 1) : orders, { disk: { failing } })

@@ -466,6 +466,8 @@ t.test('nothing that comes when it is over starts it anew', async t => {
     collector.onBlockHashed(0 as never, new Uint8Array(32), turn)
     collector.onBlockWritten(0 as never, 'late', turn)
     collector.onTargetReady('late', turn)
+    collector.onTargetRead(0 as never, undefined, turn)
+    collector.onTargetFlushed('late', turn)
     collector.onTargetFinished('late', turn)
   })
   t.equal(swarm.orders.length, count)

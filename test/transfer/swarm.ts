@@ -9,15 +9,17 @@ import { type MemoryFile, memoryFile } from '../../src/sim/memory-file.js'
 import { SeededRandom } from '../../src/sim/random.js'
 import { Collector } from '../../src/transfer/collector.js'
 import type { Source } from '../../src/transfer/collector-options.js'
+import { judgeEarlierRun } from '../../src/transfer/earlier-run.js'
 import type { CollectorEvent, TransferEffect, Turn } from '../../src/transfer/effect.js'
 import { Uploads } from '../../src/transfer/uploads.js'
-import { type BlockIndex, earliest, type Instant, instant, sequence } from '../../src/units.js'
+import { type BlockIndex, blockIndex, earliest, type Instant, instant, sequence } from '../../src/units.js'
 import { SendBatch } from '../../src/wire/batch.js'
 import { isBulk } from '../../src/wire/bulk.js'
 import { decode } from '../../src/wire/decode.js'
 import { encode } from '../../src/wire/encode.js'
 import { BLOCK_BYTES, CHUNK_HEADER_BYTES, REASON, TAG } from '../../src/wire/layout.js'
 import type { Message } from '../../src/wire/message.js'
+import { journalOf } from './journaling.js'
 
 export const COLLECTOR: Endpoint = { address: '10.0.0.9', port: 5_001 }
 const DATAGRAM_BYTES = 1_472
@@ -41,6 +43,9 @@ export interface SwarmOptions {
   readonly trace?: boolean
   /** What the collector's interface carries. */
   readonly datagramMax?: number
+  /** Blocks that the journal of an earlier run counts, and those of them that others changed since. */
+  readonly earlier?: readonly number[]
+  readonly changed?: readonly number[]
   readonly failing?: 'prepare' | 'write' | 'finish'
   /** A chunk's or a page's octets may be spoiled here, or the datagram dropped. */
   readonly filter?: (datagram: Uint8Array, peer: Peer, now: Instant) => boolean
@@ -94,9 +99,10 @@ export class Swarm {
     const sources: Source[] = this.peers.map(sourceOf)
     if (hasOwn) sources.push({ kind: 'self' })
     const { root, tree } = { root: this.file.tree.root, tree: hasOwn ? this.file.tree : undefined }
+    const partial = new PartialTree(DIGESTS, size, root, tree)
     this.collector = new Collector(
       {
-        tree: new PartialTree(DIGESTS, size, root, tree),
+        tree: partial,
         ownFile: hasOwn ? 0 : undefined,
         member: 5n,
         chunkSize: 1_444,
@@ -105,12 +111,32 @@ export class Swarm {
         roundTrip: 10,
         isListed: options.isListed ?? true,
         random: this.#random.fork('collector'),
+        digests: DIGESTS,
+        earlier: this.#earlierRun(partial),
         trace: options.trace,
       },
       sources,
       this.now,
     )
     this.tell(turn => this.collector.start(turn))
+  }
+
+  #earlierRun(tree: PartialTree) {
+    const { earlier, changed, size } = this.#options
+    if (earlier === undefined) return { kind: 'none', dropped: undefined } as const
+    const found = { bytes: size, journal: journalOf(earlier, this.file), changedAfter: changed === undefined ? 0 : 1e9 }
+    const judged = judgeEarlierRun(found, tree, DIGESTS, false)
+    if (judged.kind !== 'kept') throw new Error(judged.kind)
+    return judged
+  }
+
+  /** What an earlier run left, as others changed it. */
+  #leftPart(): Uint8Array<ArrayBuffer> {
+    const { size, earlier = [], changed = [] } = this.#options
+    const part = new Uint8Array(size)
+    for (const block of earlier) part.set(blockOf(this.file.content, blockIndex(block)), block * BLOCK_BYTES)
+    for (const block of changed) part[block * BLOCK_BYTES]! ^= 1
+    return part
   }
 
   addPeer(rate = 200): Peer {
@@ -309,8 +335,18 @@ export class Swarm {
     const failed = (step: SwarmOptions['failing']) => (this.#options.failing === step ? `${step} failed` : undefined)
     switch (order.kind) {
       case 'prepare-target':
-        this.target = new Uint8Array(order.size)
+        this.target = order.keep ? this.#leftPart() : new Uint8Array(order.size)
         return turn => this.collector.onTargetReady(failed('prepare'), turn)
+      case 'find-target':
+        throw new Error('a collector is told what was found')
+      case 'read-target':
+        return turn => {
+          const data = blockOf(this.target, order.block)
+          const isIt = Buffer.compare(leafHash(DIGESTS, data), order.leaf) === 0
+          collector.onTargetRead(order.block, isIt ? data : undefined, turn)
+        }
+      case 'flush-target':
+        return turn => collector.onTargetFlushed(undefined, turn)
       case 'read-block':
         return turn => {
           const data = this.ownFileIs === 'whole' ? blockOf(this.file.content, order.block) : undefined

@@ -1,0 +1,79 @@
+// The peers that a collector pulls from, found by the session of a datagram or by their endpoint.
+import { randomSession } from '../ambient.js'
+import { type Endpoint, sameEndpoint } from '../endpoint.js'
+import type { Instant } from '../units.js'
+import * as bulk from '../wire/bulk.js'
+import type { CollectorOptions, PeerSource } from './collector-options.js'
+import { PATH_SOURCES_FROM } from './ledger.js'
+import { Path } from './path.js'
+import type { Trace } from './trace.js'
+
+export class Paths {
+  /** In the order in which they were added; dead ones stay, for the accounts. */
+  readonly all: Path[]
+  readonly #options: Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax'>
+  readonly #trace: Trace | undefined
+  /** Those that live, by the low half of the session. */
+  readonly #bySession = new Map<number, Path>()
+
+  constructor(
+    options: Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax'>,
+    all: Path[],
+    trace: Trace | undefined,
+  ) {
+    this.#options = options
+    this.all = all
+    this.#trace = trace
+  }
+
+  add(source: PeerSource, chunkSize: number, now: Instant): Path {
+    const { random, roundTrip, datagramMax } = this.#options
+    const path = new Path(
+      {
+        endpoint: source.endpoint,
+        number: PATH_SOURCES_FROM + this.all.length,
+        session: this.#newSession(),
+        roundTrip,
+        chunkSize,
+        datagramMax,
+        chance: () => random.u32() / 2 ** 32,
+        trace: this.#trace,
+      },
+      now,
+    )
+    this.all.push(path)
+    this.#bySession.set(path.sessionLow, path)
+    return path
+  }
+
+  /** It is pulled from no more. */
+  end(path: Path): void {
+    path.state = 'dead'
+    this.#bySession.delete(path.sessionLow)
+  }
+
+  /** The living path to a peer. */
+  to(peer: Endpoint): Path | undefined {
+    return this.all.find(({ endpoint, state }) => state !== 'dead' && sameEndpoint(endpoint, peer))
+  }
+
+  /** Whose session it is, dead or not. */
+  find(from: Endpoint, session: bigint): Path | undefined {
+    return this.all.find(path => path.session === session && sameEndpoint(path.endpoint, from))
+  }
+
+  /** The living path that a bulk datagram belongs to. */
+  ofBulk(d: Uint8Array, from: Endpoint): Path | undefined {
+    const path = this.#bySession.get(bulk.sessionLow(d))
+    const isIts = path?.sessionHigh === bulk.sessionHigh(d) && sameEndpoint(path.endpoint, from)
+    return isIts ? path : undefined
+  }
+
+  /** Its low half is the key on the data path: it must be ours alone. */
+  #newSession(): bigint {
+    for (;;) {
+      const session = randomSession(this.#options.random)
+      if (!this.#bySession.has(Number(session & 0xffff_ffffn))) return session
+    }
+  }
+}
