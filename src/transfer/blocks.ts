@@ -6,9 +6,10 @@
 import { Bitmap } from '../content/bitmap.js'
 import type { FileLayout } from '../content/layout.js'
 import type { PartialTree } from '../content/tree.js'
+import type { Wanted } from '../content/wanted.js'
 import { type BlockIndex, blockIndex, type Instant } from '../units.js'
 import * as bulk from '../wire/bulk.js'
-import { TREE_HEADER_BYTES } from '../wire/layout.js'
+import { BLOCK_BYTES, TREE_HEADER_BYTES } from '../wire/layout.js'
 import type { OpenBlock } from './assembly.js'
 import type { EffectSink } from './effect.js'
 import type { JournalKeeper } from './journal-keeper.js'
@@ -21,11 +22,14 @@ export class Blocks {
   /** Octets written. */
   bytes = 0
   readonly #layout: FileLayout
+  readonly #wanted: Wanted
   readonly #tree: PartialTree
   readonly #work: Work
   readonly #ledger: Ledger
   readonly #journal: JournalKeeper
   readonly #done: Bitmap
+  /** Wanted blocks that are not done. */
+  #left: number
   /** Blocks that are to be written when there is a file to write to. */
   #waiting: OpenBlock[] | undefined = []
   /** Blocks whose last chunk came in this turn. */
@@ -36,17 +40,26 @@ export class Blocks {
   #changes = 0
   readonly #askedAt = new WeakMap<Path, number>()
 
-  constructor(layout: FileLayout, tree: PartialTree, work: Work, ledger: Ledger, journal: JournalKeeper) {
+  constructor(
+    layout: FileLayout,
+    wanted: Wanted,
+    tree: PartialTree,
+    work: Work,
+    ledger: Ledger,
+    journal: JournalKeeper,
+  ) {
     this.#layout = layout
+    this.#wanted = wanted
     this.#tree = tree
     this.#work = work
     this.#ledger = ledger
     this.#journal = journal
     this.#done = new Bitmap(layout.blockCount)
+    this.#left = wanted.count
   }
 
   get isComplete(): boolean {
-    return this.#waiting === undefined && this.#done.isFull
+    return this.#waiting === undefined && this.#left === 0
   }
 
   /** There is a file to write to. */
@@ -62,13 +75,16 @@ export class Blocks {
       const end = blocks.firstMissing(first) ?? blocks.size
       const [start, stop] = [first, end].map(block => this.#layout.blockStart(blockIndex(block))) as [number, number]
       this.#done.setRange(first, end)
-      this.bytes += stop - start
-      this.#ledger.onEarlier(start, stop)
+      this.#wanted.forEachRun(start, stop, (from, to) => {
+        this.bytes += to - from
+        this.#left -= Math.ceil((to - from) / BLOCK_BYTES)
+        this.#ledger.onEarlier(from, to)
+      })
       first = blocks.firstSet(end)
     }
   }
 
-  /** Visits the octets of [start, end) that are still to come, as runs; those of `claimed` blocks are not. */
+  /** Visits the octets of [start, end) that are wanted and still to come, as runs; those of `claimed` blocks are not. */
   forEachMissing(
     start: number,
     end: number,
@@ -76,6 +92,10 @@ export class Blocks {
     visit: (start: number, end: number) => void,
   ): void {
     const without = claimed ?? this.#done
+    this.#wanted.forEachRun(start, end, (from, to) => this.#forEachWithout(without, from, to, visit))
+  }
+
+  #forEachWithout(without: Bitmap, start: number, end: number, visit: (start: number, end: number) => void): void {
     for (let at = start; at < end; ) {
       const block = this.#layout.blockAt(at)
       const isThere = without.has(block)
@@ -161,6 +181,7 @@ export class Blocks {
     const open = this.#work.assembly.find(block)
     if (open?.state !== 'writing') return
     this.#done.set(block)
+    this.#left--
     this.bytes += open.bytes
     this.#journal.onWritten(block)
     this.#ledger.onBlock(open)

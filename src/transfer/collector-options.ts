@@ -1,4 +1,5 @@
 import type { Digests, Random } from '../ambient.js'
+import type { Bitmap } from '../content/bitmap.js'
 import type { PartialTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
 import type { EarlierRun } from './earlier-run.js'
@@ -9,6 +10,8 @@ export type PeerSource = Extract<Source, { kind: 'peer' }>
 
 export interface CollectorOptions {
   readonly tree: PartialTree
+  /** Which blocks to fetch; undefined: all of them. */
+  readonly blocks?: Bitmap | undefined
   readonly earlier: Exclude<EarlierRun, { readonly kind: 'other' }>
   /** The collector's own copy of the file, by its key for `read-block`. */
   readonly ownFile: number | undefined

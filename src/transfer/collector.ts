@@ -3,7 +3,8 @@
 // what that peer still owed (work.ts).
 //
 // Pure: datagrams, results of I/O and instants go in; PULLs, effects and events come out.
-import { divideIntoFragments, FileLayout } from '../content/layout.js'
+import { FileLayout } from '../content/layout.js'
+import { Wanted } from '../content/wanted.js'
 import type { Endpoint } from '../endpoint.js'
 import { after, type BlockIndex, earliest, type Instant, NEVER, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
@@ -54,6 +55,7 @@ export class Collector {
   #state: State = 'collecting'
   readonly #options: CollectorOptions
   readonly #layout: FileLayout
+  readonly #wanted: Wanted
   readonly #local: LocalSource | undefined
   readonly #work: Work
   readonly #ledger: Ledger
@@ -75,20 +77,22 @@ export class Collector {
     this.#options = options
     this.isListed = options.isListed
     this.#layout = new FileLayout(options.tree.size)
+    this.#wanted = new Wanted(this.#layout, options.blocks)
     this.#local = options.ownFile === undefined ? undefined : new LocalSource(options.ownFile)
     this.trace = options.trace ? new Trace() : undefined
     this.#work = new Work(this.#layout, options.chunkSize, this.#local, this.trace)
     this.#paths = new Paths(options, this.#work.paths, this.trace)
     this.#sources = sources
-    const fragments = divideIntoFragments(this.#layout, Math.max(1, sources.length), options.chunkSize)
+    const fragments = this.#wanted.divide(Math.max(1, sources.length), options.chunkSize)
     this.#ledger = new Ledger(
       fragments,
+      this.#wanted,
       sources.map(source => (source.kind === 'self' ? undefined : source.endpoint)),
     )
     this.#journal = new JournalKeeper(options.digests, options.tree, now)
-    this.#blocks = new Blocks(this.#layout, options.tree, this.#work, this.#ledger, this.#journal)
+    this.#blocks = new Blocks(this.#layout, this.#wanted, options.tree, this.#work, this.#ledger, this.#journal)
     const { schedule } = this.#work
-    const parts = { layout: this.#layout, blocks: this.#blocks, journal: this.#journal, schedule }
+    const parts = { layout: this.#layout, wanted: this.#wanted, blocks: this.#blocks, journal: this.#journal, schedule }
     this.#resumption = new Resumption({ ...options, ...parts })
     this.#progressAt = now
     this.#turnAt = now
@@ -327,7 +331,7 @@ export class Collector {
   }
 
   #giveUp(turn: Turn): void {
-    const missing = this.#layout.size - this.#blocks.bytes
+    const missing = this.#wanted.bytes - this.#blocks.bytes
     const local = this.#local?.broken === undefined ? '' : `, and the local file ${this.#local.broken}`
     this.#finish({ kind: 'incomplete', missing, detail: `no peer with the file is left${local}` }, turn)
   }
@@ -411,7 +415,7 @@ export class Collector {
     this.#goodput.update(verifiedBytes, now)
     this.#progressAt = after(now, PROGRESS_MS)
     const peers = this.#work.paths.filter(path => path.state !== 'dead').map(path => path.progress)
-    const progress = { bytes: this.#layout.size, verifiedBytes, rate: this.#goodput.rate, peers }
+    const progress = { bytes: this.#wanted.bytes, verifiedBytes, rate: this.#goodput.rate, peers }
     events.push({ kind: 'progress', progress })
   }
 

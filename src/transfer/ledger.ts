@@ -1,6 +1,7 @@
 // Where every octet of the file came from, by fragment: what the collector prints at the end.
 import type { Fragment } from '../content/layout.js'
 import { chunkBytes, fragmentAt } from '../content/layout.js'
+import type { Wanted } from '../content/wanted.js'
 import type { Endpoint } from '../endpoint.js'
 import { chunkIndex } from '../units.js'
 import { BLOCK_BYTES } from '../wire/layout.js'
@@ -26,13 +27,15 @@ interface Tally {
 
 export class Ledger {
   readonly fragments: readonly Fragment[]
+  readonly #wanted: Wanted
   readonly #owners: readonly (Endpoint | undefined)[]
   readonly #tallies: readonly Map<number, Tally>[]
   readonly #duplicates: number[]
 
   /** @param owners by fragment: whose it was to begin with; undefined = our own */
-  constructor(fragments: readonly Fragment[], owners: readonly (Endpoint | undefined)[]) {
+  constructor(fragments: readonly Fragment[], wanted: Wanted, owners: readonly (Endpoint | undefined)[]) {
     this.fragments = fragments
+    this.#wanted = wanted
     this.#owners = owners
     this.#tallies = fragments.map(() => new Map())
     this.#duplicates = fragments.map(() => 0)
@@ -79,7 +82,7 @@ export class Ledger {
       }
       return {
         index: i,
-        bytes: fragment.end - fragment.start,
+        bytes: this.#wanted.bytesIn(fragment.start, fragment.end),
         owner: this.#owners[i],
         sources,
         duplicates: this.#duplicates[i]!,

@@ -1,6 +1,7 @@
 // Takes over what an earlier run left: at once where its journal is trusted, after a check where the part was changed since.
 import type { Bitmap } from '../content/bitmap.js'
 import type { FileLayout } from '../content/layout.js'
+import type { Wanted } from '../content/wanted.js'
 import { type BlockIndex, blockIndex } from '../units.js'
 import type { Blocks } from './blocks.js'
 import type { CollectorOptions } from './collector-options.js'
@@ -11,6 +12,7 @@ import type { Schedule } from './schedule.js'
 
 export interface ResumptionOptions extends Pick<CollectorOptions, 'tree' | 'earlier'> {
   readonly layout: FileLayout
+  readonly wanted: Wanted
   readonly blocks: Blocks
   readonly journal: JournalKeeper
   readonly schedule: Schedule
@@ -56,13 +58,13 @@ export class Resumption {
     const check = this.#check
     check?.proceed(turn.effects)
     if (!check?.isDone) return
-    const { layout, journal, schedule } = this.#options
+    const { layout, wanted, journal, schedule } = this.#options
     const { claimed, good } = check
     claimed.forEachSet(0, claimed.size, index => {
       const block = blockIndex(index)
       const start = layout.blockStart(block)
       if (good.has(block)) journal.onWritten(block)
-      else schedule.orphan(start, start + layout.blockBytes(block))
+      else if (wanted.has(block)) schedule.orphan(start, start + layout.blockBytes(block))
     })
     this.#check = undefined
     this.#take(good, good.count < claimed.count ? 'was changed by others' : undefined, turn)

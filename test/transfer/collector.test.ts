@@ -1,5 +1,6 @@
 // The collector: collector.ts, blocks.ts and path.ts, with real uploads at the other end.
 import t, { type Test } from 'tap'
+import { Bitmap } from '../../src/content/bitmap.js'
 import { sequence } from '../../src/units.js'
 import * as bulk from '../../src/wire/bulk.js'
 import { BLOCK_BYTES, CHUNK_HEADER_BYTES, ERROR_CODE, FLAG, TAG } from '../../src/wire/layout.js'
@@ -32,6 +33,59 @@ t.test('without loss hardly anything comes twice and every peer gives of its fra
   t.ok(
     swarm.peers.every(peer => peer.uploads.active === 0),
     'goodbye was said',
+  )
+})
+
+t.test('only the blocks that are wanted come, from all peers and where datagrams are lost', async t => {
+  for (const every of [1, 2, 7, 100]) {
+    for (const hasOwn of [false, true]) {
+      const blocks = new Bitmap(100)
+      for (let block = 0; block < 99; block += every) blocks.setRange(block, Math.min(block + 1 + (block % 3), 100))
+      const swarm = new Swarm({ size: 99 * BLOCK_BYTES + 5, hasOwn, peers: 3, loss: 0.05, seed: every, blocks }).run()
+      t.equal(swarm.finished?.failure, undefined)
+      const written = new Bitmap(100)
+      for (const order of swarm.orders) {
+        if (order.kind === 'write-block' && !written.set(order.block)) t.fail(`block ${order.block} is written twice`)
+      }
+      t.strictSame(written, blocks, `${blocks.count} blocks`)
+      const fragments = swarm.finished?.fragments ?? []
+      const bytes = fragments.reduce((sum, fragment) => sum + fragment.bytes, 0)
+      const came = fragments.flatMap(({ localBytes, sources }) => [localBytes, ...sources.map(source => source.bytes)])
+      t.equal(bytes, blocks.count * BLOCK_BYTES - (blocks.has(99) ? BLOCK_BYTES - 5 : 0))
+      t.equal(
+        came.reduce((a, b) => a + b, 0),
+        bytes,
+      )
+    }
+  }
+  t.equal(new Swarm({ size: 5 * BLOCK_BYTES, blocks: new Bitmap(5) }).run().finished?.failure, undefined, 'none')
+})
+
+t.test('with other blocks wanted than in an earlier run, only those that it lacks come', async t => {
+  const blocks = new Bitmap(100)
+  for (const block of [1, 2, 3, 51, 99]) blocks.set(block)
+  const options = { size: 99 * BLOCK_BYTES + 5, peers: 3, blocks }
+  const swarm = new Swarm({ ...options, earlier: [0, 1, 2, 50, 51] }).run()
+  const { failure, fragments } = swarm.finished!
+  t.equal(failure, undefined)
+  const written = swarm.orders.flatMap(order => (order.kind === 'write-block' ? [order.block] : []))
+  t.strictSame(
+    written.sort((a, b) => a - b),
+    [3, 99],
+  )
+  t.strictSame(
+    fragments.map(({ bytes, localBytes, localWhy }) => [bytes, localBytes, ...localWhy]),
+    [
+      [BLOCK_BYTES, BLOCK_BYTES, 'earlier run'],
+      [2 * BLOCK_BYTES, BLOCK_BYTES, 'earlier run'],
+      [BLOCK_BYTES + 5, BLOCK_BYTES, 'earlier run'],
+    ],
+  )
+  const nothing = new Swarm({ ...options, earlier: [1, 2, 3, 51, 99] }).run()
+  t.equal(nothing.finished?.failure, undefined)
+  t.notOk(
+    nothing.orders.some(({ kind }) => kind === 'write-block'),
+    'all of it is there',
   )
 })
 

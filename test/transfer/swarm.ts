@@ -1,6 +1,7 @@
 // A collector and the uploads of several peers, joined by links with a rate, a delay and losses, on a clock of its own.
 // Every datagram passes through the codec.
 
+import type { Bitmap } from '../../src/content/bitmap.js'
 import { leafHash, PartialTree } from '../../src/content/tree.js'
 import { type Endpoint, endpointKey, sameEndpoint } from '../../src/endpoint.js'
 import { Agenda } from '../../src/membership/agenda.js'
@@ -43,6 +44,8 @@ export interface SwarmOptions {
   readonly trace?: boolean
   /** What the collector's interface carries. */
   readonly datagramMax?: number
+  /** Which to fetch; all of them by default. */
+  readonly blocks?: Bitmap
   /** Blocks that the journal of an earlier run counts, and those of them that others changed since. */
   readonly earlier?: readonly number[]
   readonly changed?: readonly number[]
@@ -113,6 +116,7 @@ export class Swarm {
         random: this.#random.fork('collector'),
         digests: DIGESTS,
         earlier: this.#earlierRun(partial),
+        blocks: options.blocks,
         trace: options.trace,
       },
       sources,

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { divideIntoFragments, FileLayout } from '../../src/content/layout.js'
+import { Wanted } from '../../src/content/wanted.js'
 import { SeededRandom } from '../../src/sim/random.js'
 import { Assembly, OPEN_BLOCKS_MAX, type OpenBlock } from '../../src/transfer/assembly.js'
 import type { TransferEffect } from '../../src/transfer/effect.js'
@@ -220,7 +221,7 @@ t.test('the sums of a ledger are the file', async t => {
         const assembly = new Assembly(layout)
         const random = new SeededRandom(seed)
         const fragments = divideIntoFragments(layout, count, chunkSize)
-        const ledger = new Ledger(fragments, fragments.map(endpointOf))
+        const ledger = new Ledger(fragments, new Wanted(layout), fragments.map(endpointOf))
         let [chunks, resent] = [0, 0]
         for (let block = 0; block < layout.blockCount; block++) {
           const open = assembly.ensure(blockIndex(block), chunkSize)
