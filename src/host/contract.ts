@@ -3,6 +3,8 @@
 //
 //   one turn = receive or step, then fill and send until the batch comes back empty, then perform the effects in order,
 //   those that only report after all others, then arm one timer for deadline().
+import type { Bitmap } from '../content/bitmap.js'
+import type { FullTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
 import type { BlockCheck, FoundPart } from '../transfer/effect.js'
@@ -31,6 +33,20 @@ export type Input =
   | { readonly kind: 'tick' }
   /** Leave politely, then report `stopped`. */
   | { readonly kind: 'stop' }
+  /** Offer one more content. @param file the number of those before it */
+  | { readonly kind: 'offer'; readonly file: FileKey; readonly offer: Offer; readonly tree: FullTree }
+  /** Fetch a content into the target of that key, which is never used again. */
+  | {
+      readonly kind: 'fetch'
+      readonly fetch: FetchKey
+      readonly offer: Offer
+      /** Which to fetch; undefined: all of them. */
+      readonly blocks: Bitmap | undefined
+      /** Drop what an earlier run left. */
+      readonly restart: boolean
+    }
+  /** Give up a fetch; its result says so with `detail`. */
+  | { readonly kind: 'cancel'; readonly fetch: FetchKey; readonly detail: string }
   /** `data` undefined: the block can't be read or no longer matches its hash; `why` says which, for people. */
   | {
       readonly kind: 'block-read'
@@ -39,7 +55,11 @@ export type Input =
       readonly data: Uint8Array | undefined
       readonly why?: string
     }
-  /** The same of a block of the file that is being collected. */
+  | (TargetAnswer & OfFetch)
+
+/** Answers to orders of a transfer. */
+export type TargetAnswer =
+  /** As `block-read`, of a block of the file that is being collected. */
   | {
       readonly kind: 'target-read'
       readonly block: BlockIndex
@@ -58,6 +78,14 @@ export type Input =
 /** Which of the process's own offers, by its place in the list given at the start. */
 export type FileKey = number
 
+/** Which of the fetches that a `fetch` ordered. */
+export type FetchKey = number
+
+/** Which fetch an order, an answer or an event belongs to; undefined: the one that the peer was started for. */
+export interface OfFetch {
+  readonly fetch?: FetchKey | undefined
+}
+
 /** Orders to the driver, performed in order. Each but `report` and `stopped` comes back as an input. */
 export type Effect =
   /**
@@ -72,6 +100,13 @@ export type Effect =
       readonly check: BlockCheck
       readonly into: Uint8Array
     }
+  | (TargetOrder & OfFetch)
+  | { readonly kind: 'report'; readonly event: HostEvent }
+  /** The host is done: its last datagrams are filled, the socket may close once they are sent. */
+  | { readonly kind: 'stopped'; readonly why: StopReason }
+
+/** What a transfer orders of the disk. */
+export type TargetOrder =
   /** Look for what an earlier run left, and change nothing. Answer: `target-found`. */
   | { readonly kind: 'find-target' }
   /**
@@ -89,9 +124,6 @@ export type Effect =
   | { readonly kind: 'flush-target'; readonly journal: Uint8Array; readonly at: number }
   /** Flush, rename into place, and remove the journal. Answer: `target-finished`. */
   | { readonly kind: 'finish-target' }
-  | { readonly kind: 'report'; readonly event: HostEvent }
-  /** The host is done: its last datagrams are filled, the socket may close once they are sent. */
-  | { readonly kind: 'stopped'; readonly why: StopReason }
 
 export type StopReason =
   /** The operator's `stop`. */
@@ -110,7 +142,9 @@ export type StopReason =
   | 'collected'
 
 /** What a host tells its owner. Plain data; times in milliseconds, sizes in octets. */
-export type HostEvent =
+export type HostEvent = EventBody & OfFetch
+
+type EventBody =
   /** The list changed (manager: its own; peer: the copy it holds). */
   | {
       readonly kind: 'list'

@@ -1,5 +1,6 @@
 // A collector's errand from the name to the result: wait for an offer, choose, run the transfer, report.
 import type { Digests, Random } from '../ambient.js'
+import type { Bitmap } from '../content/bitmap.js'
 import { type FullTree, PartialTree } from '../content/tree.js'
 import { type Endpoint, endpointKey } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
@@ -12,13 +13,17 @@ import type { TraceFields } from '../transfer/trace.js'
 import { after, type Instant, NEVER, type PeerId, since } from '../units.js'
 import type { Offer } from '../wire/message.js'
 import type { Effect, FileKey } from './contract.js'
-import { chooseOffer } from './wish.js'
+import { chooseHolders, chooseOffer, offersContent } from './wish.js'
 
 /** How long nobody may offer the name before the errand fails. */
 const OFFER_PATIENCE_MS = 10_000
 
 export interface FetchOptions {
   readonly name: string
+  /** The very content that is to be fetched; undefined: the best offer of the name. */
+  readonly wanted?: Offer | undefined
+  /** Which of its blocks; undefined: all of them. */
+  readonly blocks?: Bitmap | undefined
   readonly own: { readonly key: FileKey; readonly offer: Offer; readonly tree: FullTree } | undefined
   readonly member: bigint
   /** Drop what an earlier run left. */
@@ -54,6 +59,8 @@ export class Fetch {
   #listedAt: Instant | undefined
   /** From which the transfer was begun, until the list itself comes. */
   #preview: ReadonlyMap<PeerId, ListedPeer> | undefined
+  /** Who was seen to offer the content since the transfer began. */
+  readonly #known = new Set<PeerId>()
   #result: TransferResult | undefined
 
   constructor(options: FetchOptions, now: Instant) {
@@ -97,7 +104,6 @@ export class Fetch {
   /** The list changed: start if there is something to fetch, or follow it. */
   onList(
     list: ReadonlyMap<PeerId, ListedPeer>,
-    joined: readonly ListedPeer[],
     left: readonly ListedPeer[],
     roundTrip: number | undefined,
     now: Instant,
@@ -112,8 +118,11 @@ export class Fetch {
       this.#preview = undefined
       this.drive(effects, now, (collector, turn) => {
         collector.onListed(turn)
-        for (const peer of gone) collector.onLeft(peer.endpoint, turn)
-        for (const peer of joined) if (this.#isOffered(peer)) collector.onJoined(this.#sourceOf(peer), turn)
+        for (const { peer, endpoint } of gone) {
+          this.#known.delete(peer)
+          collector.onLeft(endpoint, turn)
+        }
+        for (const peer of this.#newHolders(list.values())) collector.onJoined(this.#sourceOf(peer), turn)
       })
     }
   }
@@ -169,10 +178,10 @@ export class Fetch {
     this.#look(effects)
     const seen = this.#seen
     if (this.#found === undefined || seen === undefined) return
-    const { name, own, digests, restart } = this.#options
+    const { name, wanted, own, digests, restart } = this.#options
     // Ourselves we know better than the list does, which may not show us yet.
     const others = [...seen.list.values()].filter(peer => peer.session !== this.#options.member)
-    const choice = chooseOffer(name, own?.offer, others)
+    const choice = wanted === undefined ? chooseOffer(name, own?.offer, others) : chooseHolders(wanted, others)
     if (choice === undefined) {
       if (seen.isListed) this.#wait(now, effects)
       return
@@ -180,6 +189,7 @@ export class Fetch {
     const { offer, why, otherRoots, holders } = choice
     this.#offer = offer
     const sources = holders.map(peer => this.#sourceOf(peer))
+    for (const { peer } of holders) this.#known.add(peer)
     if (own !== undefined) sources.push({ kind: 'self' })
     const event = { kind: 'chosen', offer, why, otherRoots, sources: holders.map(peer => peer.endpoint) } as const
     effects.push({ kind: 'report', event })
@@ -206,9 +216,11 @@ export class Fetch {
     effects.push({ kind: 'report', event: { kind: 'waiting', name: this.#options.name } })
   }
 
-  #isOffered(peer: ListedPeer): boolean {
-    const { root } = this.#offer!
-    return peer.offers.some(offer => offer.root.every((octet, i) => octet === root[i]))
+  /** Those that joined, or began to offer it. One that was dropped is not taken up again before it has left. */
+  #newHolders(peers: Iterable<ListedPeer>): readonly ListedPeer[] {
+    const holders = [...peers].filter(peer => !this.#known.has(peer.peer) && offersContent(peer, this.#offer!))
+    for (const { peer } of holders) this.#known.add(peer)
+    return holders
   }
 
   #finish(

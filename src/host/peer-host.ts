@@ -3,8 +3,11 @@
 import { type Digests, type Random, randomSession } from '../ambient.js'
 import type { FullTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
+import { assert } from '../errors.js'
 import type { MemberEvent } from '../membership/event.js'
 import { Member } from '../membership/member.js'
+import type { Collector } from '../transfer/collector.js'
+import type { Turn } from '../transfer/effect.js'
 import { Uploads } from '../transfer/uploads.js'
 import { earliest, type Instant, NEVER, sequence } from '../units.js'
 import type { ReceiveBatch, SendBatch } from '../wire/batch.js'
@@ -13,11 +16,12 @@ import { encode } from '../wire/encode.js'
 import { CHUNK_HEADER_BYTES, ERROR_CODE, HEADER_BYTES, REASON, type Reason, TAG } from '../wire/layout.js'
 import type { ErrorMessage, Goodbye, Message, Offer, Probe, Pull, Unsequenced } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
-import type { Effect, FileKey, Host, Input, StopReason } from './contract.js'
+import type { Effect, FileKey, Host, Input, OfFetch, StopReason, TargetAnswer } from './contract.js'
 import { ControlQueue } from './control-queue.js'
 import { EarlyPulls } from './early-pulls.js'
+import { Errands } from './errands.js'
 import { Farewells } from './farewells.js'
-import { Fetch } from './fetch.js'
+import { Fetch, type FetchOptions } from './fetch.js'
 
 /** Payload octets of a chunk: a 1500-octet Ethernet frame less IP, UDP and CHUNK headers. */
 const CHUNK_BYTES_IPV4 = 1_444
@@ -58,7 +62,12 @@ export class PeerHost implements Host {
   readonly #session: bigint
   readonly #member: Member
   readonly #uploads: Uploads
+  /** What the peer was started for. */
   readonly #fetch: Fetch | undefined
+  readonly #errands = new Errands()
+  /** What all fetches have in common. */
+  readonly #fetchOptions: Omit<FetchOptions, 'name' | 'own' | 'restart'>
+  readonly #files: { readonly offer: Offer; readonly tree: FullTree }[]
   readonly #queue = new ControlQueue()
   readonly #farewells = new Farewells()
   readonly #earlyPulls = new EarlyPulls()
@@ -74,6 +83,7 @@ export class PeerHost implements Host {
     const { manager, files, random, digests, collect } = options
     this.#options = options
     this.#session = randomSession(random)
+    this.#files = [...files]
     const offers = files.map(file => file.offer)
     this.#member = new Member({
       manager,
@@ -87,22 +97,25 @@ export class PeerHost implements Host {
     const chunkSize = manager.address.includes(':') ? CHUNK_BYTES_IPV6 : CHUNK_BYTES_IPV4
     const datagramMax = Math.max(options.datagramMax ?? 0, CHUNK_HEADER_BYTES + chunkSize)
     this.#uploads = new Uploads(files, random, octetsPerMillisecond(options.uploadLimit), now, datagramMax)
+    this.#fetchOptions = {
+      member: this.#session,
+      chunkSize,
+      datagramMax,
+      receiveBuffer: options.receiveBuffer,
+      limit: octetsPerMillisecond(options.downloadLimit),
+      random,
+      digests,
+      trace: options.trace,
+      dismiss: (to, session, at) => this.#farewells.say(to, session, REASON.DONE, at, this.#out),
+    }
     if (collect !== undefined) {
       const own = collect.ownFile === undefined ? undefined : files[collect.ownFile]
       this.#fetch = new Fetch(
         {
+          ...this.#fetchOptions,
           name: collect.name,
           own: own && { key: collect.ownFile!, ...own },
-          member: this.#session,
           restart: collect.restart ?? false,
-          chunkSize,
-          datagramMax,
-          receiveBuffer: options.receiveBuffer,
-          limit: octetsPerMillisecond(options.downloadLimit),
-          random,
-          digests,
-          trace: options.trace,
-          dismiss: (to, session, at) => this.#farewells.say(to, session, REASON.DONE, at, this.#out),
         },
         now,
       )
@@ -112,7 +125,7 @@ export class PeerHost implements Host {
   receive(batch: ReceiveBatch, now: Instant, effects: Effect[]): void {
     if (this.#isStopped) return
     for (let i = 0; i < batch.count; i++) this.#receiveOne(batch, i, now, effects)
-    this.#fetch?.drive(effects, now, (collector, turn) => collector.endBatch(turn, batch.hasMore))
+    this.#driveAll(effects, now, (collector, turn) => collector.endBatch(turn, batch.hasMore))
     this.#follow(now, effects)
   }
 
@@ -124,6 +137,7 @@ export class PeerHost implements Host {
         this.#uploads.onTick(now)
         this.#farewells.tick(now, this.#out)
         this.#fetch?.onTick(now, effects)
+        this.#errands.onTick(now, effects)
         break
       case 'stop':
         this.#leave('asked', 'stopped by the operator', now, effects)
@@ -131,36 +145,25 @@ export class PeerHost implements Host {
       case 'block-read':
         this.#onBlockRead(input, now, effects)
         break
-      case 'block-hashed':
-        this.#fetch?.drive(effects, now, (collector, turn) => collector.onBlockHashed(input.block, input.hash, turn))
+      case 'offer':
+        this.#offer(input, now)
         break
-      case 'block-written':
-        this.#fetch?.drive(effects, now, (collector, turn) => collector.onBlockWritten(input.block, input.error, turn))
+      case 'fetch':
+        this.#begin(input, now, effects)
         break
-      case 'target-found':
-        this.#fetch?.onFound(input.found, input.error, now, effects)
+      case 'cancel':
+        this.#errands.stop(input.fetch, input.detail, now, effects)
         break
-      case 'target-read':
-        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetRead(input.block, input.data, turn))
-        break
-      case 'target-flushed':
-        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetFlushed(input.error, turn))
-        break
-      case 'target-ready':
-        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetReady(input.error, turn))
-        break
-      case 'target-finished':
-        this.#fetch?.drive(effects, now, (collector, turn) => collector.onTargetFinished(input.error, turn))
-        break
+      default:
+        this.#onAnswer(input, now, effects)
     }
     this.#follow(now, effects)
   }
 
   fill(batch: SendBatch, now: Instant): void {
     this.#queue.fill(batch)
-    const collector = this.#fetch?.collector
-    while (collector !== undefined && !batch.isFull) {
-      const next = collector.nextMessage(now)
+    while (!batch.isFull) {
+      const next = this.#fetch?.collector?.nextMessage(now) ?? this.#errands.nextMessage(now)
       if (next === undefined) break
       batch.push(next.to, encode(next.message, batch.head))
       this.#queue.counters.add(`sent.${next.message.kind}`)
@@ -169,12 +172,53 @@ export class PeerHost implements Host {
   }
 
   deadline(): Instant {
-    const transfers = earliest(this.#uploads.deadline(), this.#fetch?.deadline() ?? NEVER)
-    return earliest(this.#member.deadline(), this.#farewells.deadline(), transfers)
+    const fetches = earliest(this.#fetch?.deadline() ?? NEVER, this.#errands.deadline())
+    return earliest(this.#member.deadline(), this.#farewells.deadline(), this.#uploads.deadline(), fetches)
   }
 
   counters(): Readonly<Record<string, number>> {
-    return { ...this.#queue.counters.all(), ...this.#fetch?.counters, uploads: this.#uploads.active }
+    const fetched = this.#fetch?.counters ?? this.#errands.counters
+    return { ...this.#queue.counters.all(), ...fetched, uploads: this.#uploads.active }
+  }
+
+  #offer({ file, offer, tree }: Extract<Input, { kind: 'offer' }>, now: Instant): void {
+    this.#files.push({ offer, tree })
+    const key = this.#uploads.add({ tree })
+    assert(key === file, `offer ${file} is the ${key}th`)
+    this.#member.setOffers(
+      this.#files.map(known => known.offer),
+      now,
+    )
+    this.#member.tick(now, this.#out, this.#events)
+  }
+
+  #begin({ fetch: key, offer, ...options }: Extract<Input, { kind: 'fetch' }>, now: Instant, effects: Effect[]): void {
+    assert(!this.#errands.isFull && !this.#errands.has(key), `fetch ${key} is one too many`)
+    const own = this.#files.findIndex(file => sameOctets(file.offer.root, offer.root))
+    const ownFile = own === -1 ? undefined : { key: own, ...this.#files[own]! }
+    const { blocks, restart } = options
+    const wish = { name: offer.name, wanted: offer, blocks, restart, own: ownFile }
+    const fetch = new Fetch({ ...this.#fetchOptions, ...wish }, now)
+    this.#errands.begin(key, fetch)
+    if (this.#member.version > 0) {
+      this.#errands.onList(this.#member.list, [], this.#member.roundTrip, now, effects)
+    }
+  }
+
+  #onAnswer(input: TargetAnswer & OfFetch, now: Instant, effects: Effect[]): void {
+    const give = (fetch: Fetch, own: Effect[]) => giveAnswer(fetch, input, now, own)
+    if (input.fetch !== undefined) this.#errands.give(input.fetch, effects, give)
+    else if (this.#fetch !== undefined) give(this.#fetch, effects)
+  }
+
+  #driveAll(effects: Effect[], now: Instant, step: (collector: Collector, turn: Turn) => void): void {
+    this.#fetch?.drive(effects, now, step)
+    this.#errands.driveAll(effects, now, step)
+  }
+
+  #stopFetches(detail: string, now: Instant, effects: Effect[]): void {
+    this.#fetch?.stop(detail, now, effects)
+    this.#errands.stopAll(detail, now, effects)
   }
 
   #receiveOne(batch: ReceiveBatch, index: number, now: Instant, effects: Effect[]): void {
@@ -182,8 +226,10 @@ export class PeerHost implements Host {
     const from = batch.from[index]!
     const tag = tagOf(d)
     if ((tag === TAG.CHUNK || tag === TAG.TREE || tag === TAG.ECHO) && isBulk(d)) {
-      const isOurs = this.#fetch?.collector?.onBulk(d, batch.payload(index), from, now)
-      if (isOurs !== true) this.#queue.counters.add('dropped.stray-bulk')
+      const payload = batch.payload(index)
+      const isOurs =
+        this.#fetch?.collector?.onBulk(d, payload, from, now) === true || this.#errands.onBulk(d, payload, from, now)
+      if (!isOurs) this.#queue.counters.add('dropped.stray-bulk')
       return
     }
     const message = this.#queue.read(d)
@@ -230,7 +276,7 @@ export class PeerHost implements Host {
     }
     this.#earlyPulls.forget(from, session)
     let isKnown = this.#uploads.onGoodbye(from, session)
-    this.#fetch?.drive(effects, now, (collector, turn) => {
+    this.#driveAll(effects, now, (collector, turn) => {
       if (collector.onGoodbye(from, session, turn)) isKnown = true
     })
     // Also if it is not known any more: the first confirmation may have been lost.
@@ -241,14 +287,14 @@ export class PeerHost implements Host {
 
   #onProbe({ session, sequence: pull, padding }: Probe, from: Endpoint, now: Instant, effects: Effect[]): void {
     let isOurs = false
-    this.#fetch?.drive(effects, now, collector => {
-      isOurs = collector.onProbe(from, session, HEADER_BYTES + padding, pull)
+    this.#driveAll(effects, now, collector => {
+      if (collector.onProbe(from, session, HEADER_BYTES + padding, pull)) isOurs = true
     })
     if (!isOurs) this.#queue.counters.add('dropped.stray-probe')
   }
 
   #onError({ session, code }: ErrorMessage, from: Endpoint, now: Instant, effects: Effect[]): void {
-    this.#fetch?.drive(effects, now, (collector, turn) => collector.onError(from, session, code, turn))
+    this.#driveAll(effects, now, (collector, turn) => collector.onError(from, session, code, turn))
   }
 
   #onBlockRead(input: Extract<Input, { kind: 'block-read' }>, now: Instant, effects: Effect[]): void {
@@ -257,7 +303,7 @@ export class PeerHost implements Host {
       this.#answer(to, { kind: 'error', session, code: ERROR_CODE.FILE_LOST, tag: TAG.PULL })
     }
     if (data === undefined) effects.push({ kind: 'report', event: { kind: 'offer-lost', file, why } })
-    this.#fetch?.drive(effects, now, (collector, turn) => collector.onBlockRead(file, block, data, why, turn))
+    this.#driveAll(effects, now, (collector, turn) => collector.onBlockRead(file, block, data, why, turn))
   }
 
   /** After every input: pass on what membership says, and stop when there is nothing left to do. */
@@ -278,7 +324,8 @@ export class PeerHost implements Host {
         this.#serve(from, pull, at, now, effects)
       }
       const left = event.left.map(departure => departure.peer)
-      this.#fetch?.onList(this.#member.list, event.joined, left, this.#member.roundTrip, now, effects)
+      this.#fetch?.onList(this.#member.list, left, this.#member.roundTrip, now, effects)
+      this.#errands.onList(this.#member.list, left, this.#member.roundTrip, now, effects)
     }
     if (this.#options.collect?.once && this.#fetch?.isDone && this.#leaving === undefined) {
       this.#leave('collected', '', now, effects)
@@ -286,7 +333,7 @@ export class PeerHost implements Host {
     const ended = this.#member.stopped
     if (ended === undefined) return
     const isLost = ended === 'manager-closed' || ended === 'manager-silent' || ended === 'no-manager'
-    const isBusy = this.#fetch?.isUnderWay || this.#uploads.active > 0
+    const isBusy = this.#fetch?.isUnderWay || this.#errands.isBusy || this.#uploads.active > 0
     if (isLost && isBusy && this.#leaving === undefined) return
     this.#end(this.#leaving ?? ended, now, effects)
   }
@@ -295,14 +342,14 @@ export class PeerHost implements Host {
   #leave(why: 'asked' | 'collected', detail: string, now: Instant, effects: Effect[]): void {
     if (this.#leaving !== undefined) return
     this.#leaving = why
-    this.#fetch?.stop(detail, now, effects)
+    this.#stopFetches(detail, now, effects)
     this.#dismissUploads(REASON.GOODBYE, now)
     this.#member.leave(now, why)
     this.#member.tick(now, this.#out, this.#events)
   }
 
   #end(why: StopReason, now: Instant, effects: Effect[]): void {
-    this.#fetch?.stop(STOP_DETAILS[why], now, effects)
+    this.#stopFetches(STOP_DETAILS[why], now, effects)
     this.#dismissUploads(why === 'ttl-ended' ? REASON.TTL_ENDED : REASON.GOODBYE, now)
     this.#isStopped = true
     effects.push({ kind: 'stopped', why })
@@ -321,6 +368,21 @@ function octetsPerMillisecond(kilobits: number | undefined): number | undefined 
   return kilobits === undefined ? undefined : kilobits / 8
 }
 
+function giveAnswer(fetch: Fetch, answer: TargetAnswer, now: Instant, effects: Effect[]): void {
+  if (answer.kind === 'target-found') {
+    fetch.onFound(answer.found, answer.error, now, effects)
+    return
+  }
+  fetch.drive(effects, now, (collector, turn) => {
+    if (answer.kind === 'target-ready') collector.onTargetReady(answer.error, turn)
+    else if (answer.kind === 'target-read') collector.onTargetRead(answer.block, answer.data, turn)
+    else if (answer.kind === 'block-hashed') collector.onBlockHashed(answer.block, answer.hash, turn)
+    else if (answer.kind === 'block-written') collector.onBlockWritten(answer.block, answer.error, turn)
+    else if (answer.kind === 'target-flushed') collector.onTargetFlushed(answer.error, turn)
+    else collector.onTargetFinished(answer.error, turn)
+  })
+}
+
 /** What a transfer that ends with the process is told. */
 const STOP_DETAILS: Readonly<Record<StopReason, string>> = {
   asked: 'stopped by the operator',
@@ -331,4 +393,8 @@ const STOP_DETAILS: Readonly<Record<StopReason, string>> = {
   replaced: 'another process took over this port',
   refused: 'the manager refused the registration',
   collected: '',
+}
+
+function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i])
 }

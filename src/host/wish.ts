@@ -34,6 +34,18 @@ export function chooseOffer(name: string, own: Offer | undefined, peers: Iterabl
   return { ...most, why: otherRoots === 0 ? 'only offer' : 'most peers', otherRoots }
 }
 
+/** Who offers this very content, in the order of their numbers. */
+export function chooseHolders(wanted: Offer, peers: Iterable<ListedPeer>): Choice | undefined {
+  const holders = [...peers].filter(peer => offersContent(peer, wanted)).sort((a, b) => a.peer - b.peer)
+  if (holders.length === 0) return undefined
+  return { offer: wanted, why: 'only offer', otherRoots: 0, holders }
+}
+
+/** Whether a peer offers this very content, by whatever name. */
+export function offersContent({ offers }: ListedPeer, wanted: Offer): boolean {
+  return offers.some(offer => identity(offer) === identity(wanted))
+}
+
 function identity(offer: Offer): string {
   return `${offer.size}/${offer.root.join()}`
 }

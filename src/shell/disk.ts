@@ -1,12 +1,18 @@
 import type { Digests } from '../ambient.js'
 import { leafHash } from '../content/tree.js'
 import { assert, FileError, unreachable } from '../errors.js'
-import type { Effect, FileKey, Input } from '../host/contract.js'
+import type { Effect, FetchKey, FileKey, Input, OfFetch, TargetAnswer, TargetOrder } from '../host/contract.js'
 import type { FoundPart } from '../transfer/effect.js'
 import { type BlockIndex, blockIndex } from '../units.js'
 import { Hasher } from './hasher.js'
-import type { SharedFile } from './shared-file.js'
+import type { SharedContent } from './shared-file.js'
 import type { Target } from './target.js'
+
+/** Where the blocks of a fetch go. */
+export type BlockTarget = Pick<
+  Target,
+  'find' | 'prepare' | 'readBlock' | 'writeBlocks' | 'flush' | 'finish' | 'abandon'
+>
 
 /** Blocks read or written in one operation: a thread's handing over and back costs as much as some of them. */
 const RUN_MAX = 32
@@ -19,13 +25,15 @@ const LARGE_BYTES = 16 * 1024 * 1024
 export type DiskEffect = Exclude<Effect, { readonly kind: 'report' | 'stopped' }>
 type Read = Extract<Effect, { readonly kind: 'read-block' }>
 type Write = Extract<Effect, { readonly kind: 'write-block' }>
+type Hash = Extract<Effect, { readonly kind: 'hash-block' }>
+type Other = Exclude<TargetOrder, { readonly kind: 'write-block' | 'hash-block' }>
 
 export interface DiskOptions {
   readonly digests: Digests
   /** By their place here `read-block` names them. */
-  readonly files?: readonly SharedFile[]
+  readonly files?: readonly SharedContent[]
   /** Where the file goes that is collected. */
-  readonly target?: Target | undefined
+  readonly target?: BlockTarget | undefined
 }
 
 /**
@@ -35,6 +43,9 @@ export interface DiskOptions {
 export class Disk {
   readonly #options: DiskOptions
   readonly #answer: (inputs: readonly Input[]) => void
+  readonly #files: SharedContent[]
+  /** Of the fetches that are under way. */
+  readonly #targets = new Map<FetchKey | undefined, BlockTarget>()
   readonly #pending = new Set<Promise<void>>()
   #reads: Read[] = []
   #writes: Write[] = []
@@ -47,6 +58,27 @@ export class Disk {
   constructor(options: DiskOptions, answer: (inputs: readonly Input[]) => void) {
     this.#options = options
     this.#answer = answer
+    this.#files = [...(options.files ?? [])]
+    if (options.target !== undefined) this.#targets.set(undefined, options.target)
+  }
+
+  /** One more content that `read-block` may name. @returns its key */
+  addFile(content: SharedContent): FileKey {
+    return this.#files.push(content) - 1
+  }
+
+  /** The target of a fetch; it is abandoned with the disk, unless `dropTarget` comes first. */
+  addTarget(fetch: FetchKey, target: BlockTarget): void {
+    this.#targets.set(fetch, target)
+  }
+
+  /** Closes the target of a fetch that is over, when nothing is being done with it any more. */
+  async dropTarget(fetch: FetchKey): Promise<void> {
+    const target = this.#targets.get(fetch)
+    this.#writes = this.#writes.filter(write => write.fetch !== fetch)
+    await Promise.all(this.#pending)
+    this.#targets.delete(fetch)
+    await target?.abandon()
   }
 
   perform(effect: DiskEffect): void {
@@ -60,23 +92,12 @@ export class Disk {
       case 'write-block':
         this.#writes.push(effect)
         return
-      case 'find-target':
-        this.#start(this.#find())
-        return
       case 'prepare-target':
-        this.#start(this.#prepare(effect.size, effect.keep))
-        return
-      case 'read-target':
-        this.#start(this.#readTarget(effect.block, effect.leaf))
-        return
-      case 'flush-target':
-        this.#start(this.#flushTarget(effect.journal, effect.at))
-        return
-      case 'finish-target':
-        this.#start(this.#finish())
+        if (effect.size >= LARGE_BYTES) this.#hasher ??= new Hasher(() => this.#answer(this.#hashed.splice(0)))
+        this.#start(this.#carryOut(effect))
         return
       default:
-        unreachable(effect)
+        this.#start(this.#carryOut(effect))
     }
   }
 
@@ -100,8 +121,8 @@ export class Disk {
     clearTimeout(this.#gathering)
     await Promise.all(this.#pending)
     await this.#hasher?.close()
-    await this.#options.target?.abandon()
-    for (const file of this.#options.files ?? []) await file.close()
+    for (const target of this.#targets.values()) await target.abandon()
+    for (const file of this.#files) await file.close()
   }
 
   #gather(): void {
@@ -132,15 +153,17 @@ export class Disk {
     void operation.finally(() => this.#pending.delete(operation))
   }
 
-  #hash({ block, data }: Extract<Effect, { readonly kind: 'hash-block' }>): void {
+  #hash(order: Hash): void {
+    const { block, data } = order
+    const answer = (hash: Uint8Array) => answerTo(order, { kind: 'block-hashed', block, hash })
     if (this.#hasher !== undefined && Hasher.canHash(data)) {
-      this.#hasher.add(data, hash => this.#hashed.push({ kind: 'block-hashed', block, hash }))
-    } else this.#answer([{ kind: 'block-hashed', block, hash: leafHash(this.#options.digests, data) }])
+      this.#hasher.add(data, hash => this.#hashed.push(answer(hash)))
+    } else this.#answer([answer(leafHash(this.#options.digests, data))])
   }
 
   async #read(run: readonly Read[]): Promise<void> {
     const { file, block: first, check } = run[0]!
-    const shared = this.#options.files?.[file]
+    const shared = this.#files[file]
     assert(shared !== undefined, `no shared file ${file}`)
     const into = run.map(read => read.into)
     const blocks = await shared.readBlocks(first, into, check)
@@ -149,43 +172,52 @@ export class Disk {
 
   async #write(run: readonly Write[]): Promise<void> {
     const data = run.map(write => write.data)
-    const error = await faultOf(this.#target.writeBlocks(run[0]!.block, data))
+    const error = await faultOf(this.#targetOf(run[0]!).writeBlocks(run[0]!.block, data))
     this.#isWriting = false
-    this.#answer(run.map(({ block }) => ({ kind: 'block-written', block, error })))
+    this.#answer(run.map(order => answerTo(order, { kind: 'block-written', block: order.block, error })))
   }
 
-  async #find(): Promise<void> {
-    let found: FoundPart | undefined
-    const finding = this.#target.find().then(part => {
-      found = part
-    })
-    const error = await faultOf(finding)
-    this.#answer([{ kind: 'target-found', found, error }])
+  async #carryOut(order: Other & OfFetch): Promise<void> {
+    const answer = await carriedOut(order, this.#targetOf(order), this.#options.digests)
+    this.#answer([answerTo(order, answer)])
   }
 
-  async #readTarget(block: BlockIndex, leaf: Uint8Array): Promise<void> {
-    const read = await this.#target.readBlock(block, leaf, this.#options.digests)
-    const found = typeof read === 'string' ? { data: undefined, why: read } : { data: read }
-    this.#answer([{ kind: 'target-read', block, ...found }])
+  #targetOf({ fetch }: OfFetch): BlockTarget {
+    const target = this.#targets.get(fetch)
+    assert(target !== undefined, `there is no target ${fetch ?? 'of the peer'}`)
+    return target
   }
+}
 
-  async #flushTarget(journal: Uint8Array, at: number): Promise<void> {
-    this.#answer([{ kind: 'target-flushed', error: await faultOf(this.#target.flush(journal, at)) }])
+/** @returns what came of it */
+async function carriedOut(order: Other, target: BlockTarget, digests: Digests): Promise<TargetAnswer> {
+  switch (order.kind) {
+    case 'find-target': {
+      let found: FoundPart | undefined
+      const finding = target.find().then(part => {
+        found = part
+      })
+      const error = await faultOf(finding)
+      return { kind: 'target-found', found, error }
+    }
+    case 'read-target': {
+      const read = await target.readBlock(order.block, order.leaf, digests)
+      const found = typeof read === 'string' ? { data: undefined, why: read } : { data: read }
+      return { kind: 'target-read', block: order.block, ...found }
+    }
+    case 'prepare-target':
+      return { kind: 'target-ready', error: await faultOf(target.prepare(order.size, order.keep)) }
+    case 'flush-target':
+      return { kind: 'target-flushed', error: await faultOf(target.flush(order.journal, order.at)) }
+    case 'finish-target':
+      return { kind: 'target-finished', error: await faultOf(target.finish()) }
+    default:
+      return unreachable(order)
   }
+}
 
-  async #prepare(size: number, keep: boolean): Promise<void> {
-    if (size >= LARGE_BYTES) this.#hasher ??= new Hasher(() => this.#answer(this.#hashed.splice(0)))
-    this.#answer([{ kind: 'target-ready', error: await faultOf(this.#target.prepare(size, keep)) }])
-  }
-
-  async #finish(): Promise<void> {
-    this.#answer([{ kind: 'target-finished', error: await faultOf(this.#target.finish()) }])
-  }
-
-  get #target(): Target {
-    assert(this.#options.target !== undefined, 'this host has no target')
-    return this.#options.target
-  }
+function answerTo({ fetch }: OfFetch, answer: TargetAnswer): Input {
+  return fetch === undefined ? answer : { ...answer, fetch }
 }
 
 function readInput(file: FileKey, block: BlockIndex, read: Uint8Array | string): Input {
@@ -208,7 +240,8 @@ function isNext(run: readonly (Read | Write)[], next: Read | Write): boolean {
   const last = run[run.length - 1]!
   if (run.length >= RUN_MAX || next.block !== last.block + 1) return false
   return (
-    next.kind === 'write-block' || (last.kind === 'read-block' && last.file === next.file && last.check === next.check)
+    (last.kind === 'write-block' && next.kind === 'write-block' && last.fetch === next.fetch) ||
+    (last.kind === 'read-block' && next.kind === 'read-block' && last.file === next.file && last.check === next.check)
   )
 }
 

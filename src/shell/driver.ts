@@ -3,19 +3,22 @@
 // (the result of a hash, a `stop` from a listener) waits for its end. An error of our own ends the process: it isn't caught here.
 import type { Endpoint } from '../endpoint.js'
 import { assert } from '../errors.js'
-import type { Effect, Host, HostEvent, Input, StopReason } from '../host/contract.js'
+import type { Effect, FetchKey, Host, HostEvent, Input, StopReason } from '../host/contract.js'
 import { after, type Instant, ms } from '../units.js'
 import { type ReceiveBatch, SendBatch } from '../wire/batch.js'
 import { Alarm } from './alarm.js'
 import { now } from './clock.js'
-import { Disk, type DiskOptions } from './disk.js'
+import { type BlockTarget, Disk, type DiskOptions } from './disk.js'
 import { SendRate } from './send-rate.js'
+import type { SharedContent } from './shared-file.js'
 import type { OpenSocket, Socket, SocketKind } from './sockets/socket.js'
 
 /** About 250 KB at usual datagram sizes: four full messages of a batched socket, little enough to stay in the cache. */
 const SEND_BATCH_DATAGRAMS = 176
 /** A full socket says when there is room; until then the host is ticked this often, so that its timers stay on time. */
 const FULL_MS = ms(1)
+
+type FetchOrder = Extract<Input, { readonly kind: 'fetch' }>
 
 export interface DriverOptions {
   readonly openSocket: OpenSocket
@@ -87,6 +90,28 @@ export class Driver {
       this.#take({ kind: 'stop' })
     }
     return this.done
+  }
+
+  /** Offers one more content, which is closed with the driver. */
+  offer(content: SharedContent): void {
+    const { offer, tree } = content
+    this.#take({ kind: 'offer', file: this.#disk.addFile(content), offer, tree })
+  }
+
+  /** Begins a fetch; its events bear its key. @param target closed by `endFetch` or with the driver */
+  fetch(order: Omit<FetchOrder, 'kind'>, target: BlockTarget): void {
+    this.#disk.addTarget(order.fetch, target)
+    this.#take({ kind: 'fetch', ...order })
+  }
+
+  /** Gives up a fetch: its result says so. */
+  cancelFetch(key: FetchKey, detail: string): void {
+    this.#take({ kind: 'cancel', fetch: key, detail })
+  }
+
+  /** After the result of a fetch: closes its target. */
+  endFetch(key: FetchKey): Promise<void> {
+    return this.#disk.dropTarget(key)
   }
 
   counters(): Record<string, number> {

@@ -13,6 +13,7 @@ import type { Offer } from '../wire/message.js'
 import { isName } from '../wire/name.js'
 import { faultWords, fileError } from './file-fault.js'
 import { behind } from './memory-run.js'
+import { readFully } from './read.js'
 
 /** Read at once when a file is hashed: large enough that the disk, not the call, sets the pace. */
 const READ_BYTES = 16 * BLOCK_BYTES
@@ -20,8 +21,27 @@ const READ_BYTES = 16 * BLOCK_BYTES
 /** A file written to less long ago could be written to again without a new time: those tick, some systems' every two seconds. */
 const SETTLED_MS = 2_000
 
+/** What this process offers. */
+export interface SharedContent {
+  readonly offer: Offer
+  readonly tree: FullTree
+  /**
+   * Reads neighbouring blocks at once, as many as there is memory.
+   *
+   * @param into BLOCK_BYTES for each block
+   * @param check what is enough; blocks of what changed are compared with their hashes all the same
+   * @returns the octets of each block, or why there are none: something changed, or the disk fails
+   */
+  readBlocks(
+    first: BlockIndex,
+    into: readonly Uint8Array[],
+    check: BlockCheck,
+  ): Promise<readonly (Uint8Array | string)[]>
+  close(): Promise<void>
+}
+
 /** A file that this process offers, read through once so that every block can be checked from then on. */
-export class SharedFile {
+export class SharedFile implements SharedContent {
   readonly offer: Offer
   readonly tree: FullTree
   readonly #handle: FileHandle
@@ -88,10 +108,10 @@ function stampOf(handle: FileHandle): string {
 /**
  * Opens a file and hashes it whole.
  *
+ * @param name it is offered by; by default its own
  * @throws FileError where it is missing, no plain file, unreadable, too large, or changes meanwhile
  */
-export async function openShared(path: string, digests: Digests): Promise<SharedFile> {
-  const name = basename(resolve(path))
+export async function openShared(path: string, digests: Digests, name = basename(resolve(path))): Promise<SharedFile> {
   if (!isName(name)) throw new FileError(`can't share ${JSON.stringify(path)}: its name can't be sent to others`)
   const handle = await openPlainFile(path)
   try {
@@ -136,17 +156,6 @@ async function hashBlocks(handle: FileHandle, size: number, digests: Digests): P
     }
   }
   return leaves
-}
-
-/** @returns how many octets came before the file's end: fewer than asked for where it is shorter */
-async function readFully(handle: FileHandle, into: Uint8Array, position: number): Promise<number> {
-  let got = 0
-  while (got < into.length) {
-    const { bytesRead } = await handle.read(into, got, into.length - got, position + got)
-    if (bytesRead === 0) return got
-    got += bytesRead
-  }
-  return got
 }
 
 /** As `readFully`, into several pieces of memory one after the other. */

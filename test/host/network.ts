@@ -2,7 +2,7 @@
 // in by a test, passes by `watch`.
 import { leafHash } from '../../src/content/tree.js'
 import { type Endpoint, endpointKey } from '../../src/endpoint.js'
-import type { Effect, Host, HostEvent, Input, StopReason } from '../../src/host/contract.js'
+import type { Effect, Host, HostEvent, Input, StopReason, TargetAnswer } from '../../src/host/contract.js'
 import { ManagerHost } from '../../src/host/manager-host.js'
 import { PeerHost, type PeerHostOptions } from '../../src/host/peer-host.js'
 import { Agenda } from '../../src/membership/agenda.js'
@@ -33,9 +33,11 @@ export class Computer {
   readonly endpoint: Endpoint
   readonly host: Host
   readonly events: HostEvent[] = []
-  readonly files: readonly MemoryFile[]
+  readonly files: MemoryFile[]
   stopped: StopReason | undefined
   target: Uint8Array | undefined
+  /** By the key of a fetch that was ordered on the way. */
+  readonly targets = new Map<number, Uint8Array>()
   /** Neither sends nor hears. */
   isDead = false
   /** A read of one of its files fails. */
@@ -44,7 +46,7 @@ export class Computer {
   constructor(endpoint: Endpoint, host: Host, files: readonly MemoryFile[]) {
     this.endpoint = endpoint
     this.host = host
-    this.files = files
+    this.files = [...files]
   }
 
   get result() {
@@ -191,6 +193,11 @@ function isUp(computer: Computer): boolean {
 }
 
 function answerTo(computer: Computer, effect: Exclude<Effect, { kind: 'report' | 'stopped' }>): Input {
+  if (effect.kind === 'read-block') return answerOf(computer, effect)
+  return { ...(answerOf(computer, effect) as TargetAnswer), fetch: effect.fetch }
+}
+
+function answerOf(computer: Computer, effect: Exclude<Effect, { kind: 'report' | 'stopped' }>): Input {
   switch (effect.kind) {
     case 'read-block': {
       const { file, block } = effect
@@ -204,18 +211,23 @@ function answerTo(computer: Computer, effect: Exclude<Effect, { kind: 'report' |
     case 'find-target':
       return { kind: 'target-found', found: undefined, error: undefined }
     case 'prepare-target':
-      computer.target = new Uint8Array(effect.size)
+      if (effect.fetch === undefined) computer.target = new Uint8Array(effect.size)
+      else computer.targets.set(effect.fetch, new Uint8Array(effect.size))
       return { kind: 'target-ready', error: undefined }
     case 'flush-target':
       return { kind: 'target-flushed', error: undefined }
     case 'hash-block':
       return { kind: 'block-hashed', block: effect.block, hash: leafHash(DIGESTS, effect.data) }
     case 'write-block':
-      computer.target!.set(effect.data, effect.block * BLOCK_BYTES)
+      targetOf(computer, effect.fetch).set(effect.data, effect.block * BLOCK_BYTES)
       return { kind: 'block-written', block: effect.block, error: undefined }
     case 'finish-target':
       return { kind: 'target-finished', error: undefined }
   }
+}
+
+function targetOf(computer: Computer, fetch: number | undefined): Uint8Array {
+  return (fetch === undefined ? computer.target : computer.targets.get(fetch))!
 }
 
 function datagramAt(batch: SendBatch, i: number, from: Endpoint): Datagram {
