@@ -28,6 +28,7 @@ const IMPORTERS: Readonly<Record<string, string>> = {
   'dgram-as-promised': 'src/shell/sockets/dgram.ts',
   koffi: 'src/shell/sockets/libc.ts',
   'binary-parser': 'src/wire/decode.ts',
+  picomatch: 'src/shell/globs.ts',
 }
 const BASE_FILES = ['units', 'errors', 'ambient', 'endpoint']
 const BANNED_NAMES = new Set([
