@@ -1,20 +1,18 @@
 // The library: a manager or a peer in this process. No event comes before the promise of its node is fulfilled.
 
 import { resolve } from 'node:path'
-import type { Endpoint } from './endpoint.js'
 import { UsageError } from './errors.js'
-import type { HostEvent, StopReason } from './host/contract.js'
+import type { HostEvent } from './host/contract.js'
 import { ManagerHost } from './host/manager-host.js'
 import { PeerHost } from './host/peer-host.js'
+import { type Node, type NodeOptions, startNode } from './library/node.js'
+import { type Peer, RunningPeer } from './library/peer.js'
 import { offersFit } from './membership/offers.js'
-import { now } from './shell/clock.js'
-import { Driver, type DriverOptions } from './shell/driver.js'
 import { systemDigests, systemRandom } from './shell/entropy.js'
 import { listenFor, resolveEndpoint, resolveHost } from './shell/names.js'
 import { openShared, type SharedFile } from './shell/shared-file.js'
-import { chooseSocket } from './shell/sockets/choose.js'
 import { longestDatagram } from './shell/sockets/interface-mtu.js'
-import type { Socket, SocketKind } from './shell/sockets/socket.js'
+import type { Socket } from './shell/sockets/socket.js'
 import { Target } from './shell/target.js'
 import { TraceFile } from './shell/trace-file.js'
 import type { Instant } from './units.js'
@@ -23,6 +21,16 @@ import { OFFERS_MAX, TTL_MAX_SECONDS } from './wire/layout.js'
 export { type Endpoint, endpointKey } from './endpoint.js'
 export { FileError, InvariantError, PortError, TraceFileError, UsageError } from './errors.js'
 export type { HostEvent, StopReason } from './host/contract.js'
+export type { Planned, PlannedPath } from './library/delivery.js'
+export { ContentError, DeclinedError, PlanError, StoppedError, TransferError } from './library/errors.js'
+export type { Fetching } from './library/fetching.js'
+export type { GetEvent, GetOptions, Got } from './library/get.js'
+export { identify, type ListedEntry, type Listing } from './library/look.js'
+export type { Node } from './library/node.js'
+export type { Peer, Shared } from './library/peer.js'
+export type { Giver } from './library/provenance.js'
+export type { ShareOptions } from './library/share-options.js'
+export { type Held, ID_DIGITS_MIN } from './library/view.js'
 export type { ListedPeer } from './membership/listed-peer.js'
 export type { SocketKind } from './shell/sockets/socket.js'
 export type * from './transfer/report.js'
@@ -34,14 +42,6 @@ const MANAGER_LISTEN = '127.0.0.1'
 const MANAGER_PORT = 5000
 const MANAGER = `${MANAGER_LISTEN}:${MANAGER_PORT}`
 
-interface NodeOptions {
-  readonly onEvent?: (event: HostEvent) => void
-  /** Aborting is the same as `stop`. */
-  readonly signal?: AbortSignal
-  /** By default 'batched' where it works (Linux, with the optional package koffi), else 'dgram'. */
-  readonly socket?: SocketKind
-}
-
 export interface ManagerOptions extends NodeOptions {
   /** Address or name of an interface of this host. Loopback by default: the swarm is open to whoever reaches it. */
   readonly listen?: string
@@ -52,8 +52,8 @@ export interface ManagerOptions extends NodeOptions {
 export interface PeerOptions extends NodeOptions {
   /** `HOST:PORT`, 127.0.0.1:5000 by default. */
   readonly manager?: string
-  /** 0: any free one. */
-  readonly port: number
+  /** Any free one by default. */
+  readonly port?: number
   /** By default loopback where the manager is there, otherwise every interface. */
   readonly listen?: string
   /** Seconds; 0 or undefined: until the manager closes. */
@@ -78,40 +78,24 @@ export interface PeerOptions extends NodeOptions {
   readonly trace?: string
 }
 
-/** A manager or peer that runs in this process. Disposing of it is the same as `stop`. */
-export interface Node extends AsyncDisposable {
-  readonly local: Endpoint
-  /** Octets that the system granted the socket. */
-  readonly receiveBuffer: number
-  readonly socket: SocketKind
-  /** One line about what this machine's sockets lack; undefined where all is well. */
-  readonly remark: string | undefined
-  /** Fulfilled when the node has left and closed everything; never rejected. */
-  readonly done: Promise<StopReason>
-  /** The clock of the instants in events. */
-  now(): Instant
-  /** Leaves politely. */
-  stop(): Promise<StopReason>
-  counters(): Record<string, number>
-}
-
 /** @throws UsageError; PortError where the port can't be had */
 export async function createManager(options: ManagerOptions = {}): Promise<Node> {
   const port = checkPort(options.port ?? MANAGER_PORT)
-  return startNode(options, {
+  const { node } = await startNode(options, {
     address: await resolveHost(options.listen ?? MANAGER_LISTEN),
     port,
     disk: { digests: systemDigests },
     makeHost: () => new ManagerHost({ random: systemRandom(), digests: systemDigests }),
   })
+  return node
 }
 
 /**
  * @throws UsageError; FileError where a shared file can't be read or the target not be made; TraceFileError where the trace
  * can't be written; PortError where the port can't be had
  */
-export async function createPeer(options: PeerOptions): Promise<Node> {
-  const port = checkPort(options.port)
+export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
+  const port = checkPort(options.port ?? 0)
   const ttl = checkTtl(options.ttl ?? 0)
   const limit = options.limit === undefined ? undefined : kilobits(options.limit)
   const manager = await resolveEndpoint(options.manager ?? MANAGER)
@@ -152,43 +136,19 @@ export async function createPeer(options: PeerOptions): Promise<Node> {
           start,
         ),
     }
-    return await startNode(options, parts, trace)
+    let peer: RunningPeer | undefined
+    const onEvent = (event: HostEvent) => {
+      peer?.onEvent(event)
+      options.onEvent?.(event)
+    }
+    const { node, driver } = await startNode({ ...options, onEvent }, parts, trace)
+    const offers = files.map(({ offer }) => offer)
+    peer = new RunningPeer(node, driver, offers)
+    return peer
   } catch (error) {
     trace?.close()
     await closeAll(files)
     throw error
-  }
-}
-
-async function startNode(
-  { onEvent, signal, socket: wanted }: NodeOptions,
-  parts: Pick<DriverOptions, 'address' | 'port' | 'makeHost' | 'disk'>,
-  trace?: TraceFile,
-): Promise<Node> {
-  const onEvents = (event: HostEvent) => {
-    trace?.onEvent(event)
-    onEvent?.(event)
-  }
-  const { open, remark } = await chooseSocket(parts.address, wanted)
-  const driver = await Driver.open({ ...parts, openSocket: open, onEvent: onEvents })
-  const done = driver.done.finally(() => trace?.close())
-  const stop = () => {
-    void driver.stop()
-    return done
-  }
-  if (signal?.aborted) stop()
-  signal?.addEventListener('abort', stop, { once: true })
-  void done.then(() => signal?.removeEventListener('abort', stop))
-  return {
-    local: driver.local,
-    receiveBuffer: driver.receiveBuffer,
-    socket: driver.socketKind,
-    remark,
-    done,
-    now,
-    stop,
-    counters: () => driver.counters(),
-    [Symbol.asyncDispose]: async () => void (await stop()),
   }
 }
 

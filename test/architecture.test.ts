@@ -19,9 +19,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   host: ['membership', 'transfer', 'content', 'wire', 'base'],
   shell: ['host', 'membership', 'transfer', 'content', 'wire', 'base'],
   sim: ['host', 'membership', 'transfer', 'content', 'wire', 'base'],
-  index: ['shell', 'host', 'membership', 'transfer', 'content', 'wire', 'base'],
-  commands: ['index', 'shell', 'host', 'membership', 'transfer', 'content', 'wire', 'base'],
-  cli: ['commands', 'index', 'shell', 'host', 'membership', 'transfer', 'content', 'wire', 'base'],
+  library: ['shell', 'host', 'membership', 'transfer', 'content', 'wire', 'base'],
+  index: ['library', 'shell', 'host', 'membership', 'transfer', 'content', 'wire', 'base'],
+  commands: ['index', 'library', 'shell', 'host', 'membership', 'transfer', 'content', 'wire', 'base'],
+  cli: ['commands', 'index', 'library', 'shell', 'host', 'membership', 'transfer', 'content', 'wire', 'base'],
 }
 const IMPORTERS: Readonly<Record<string, string>> = {
   meow: 'src/cli.ts',

@@ -1,0 +1,165 @@
+// One `get`: what the content is, where its files go, the blocks that they need, and the end.
+//
+//   offer -> first block -> [rest of the manifest] -> plan -> consent -> blocks -> every file at its place
+import { resolve } from 'node:path'
+import type { Writable } from 'node:stream'
+import type { Digests } from '../ambient.js'
+import type { Bitmap } from '../content/bitmap.js'
+import { UsageError } from '../errors.js'
+import type { HostEvent } from '../host/contract.js'
+import type { BlockTarget } from '../shell/disk.js'
+import { globs } from '../shell/globs.js'
+import type { Policy } from '../shell/plan.js'
+import type { FragmentReport, TransferResult } from '../transfer/report.js'
+import type { Offer } from '../wire/message.js'
+import { type Contents, readContents } from './contents.js'
+import { type Delivery, FolderDelivery, type Planned, StreamDelivery } from './delivery.js'
+import { DeclinedError, TransferError } from './errors.js'
+import { Prefilled } from './prefilled.js'
+import { type Provenance, provenanceOf } from './provenance.js'
+
+export interface GetOptions {
+  /** The folder to write into, made where it is missing; the working folder by default. */
+  readonly into?: string
+  /** Writes the octets of the files to this stream instead, one file after the other; it stays open. */
+  readonly to?: Writable
+  /** Patterns of the files to take, as `*.jpg`; all by default. What is in a folder that matches is taken with it. */
+  readonly pick?: readonly string[]
+  /** What to do where a file is in the way, or a name that not every system can hold; `refuse` by default: PlanError. */
+  readonly taken?: Policy['taken']
+  /** Writes names that some other system could not hold; not on Windows. */
+  readonly anyNames?: boolean
+  /** Asked before anything is written; without it everything is agreed to. */
+  readonly confirm?: (planned: Planned) => boolean | Promise<boolean>
+  /** Drops what an earlier run left instead of going on with it. */
+  readonly restart?: boolean
+  /** How long nobody may offer the content, in milliseconds: 10 s by default, `Infinity` for ever. */
+  readonly patience?: number
+  /** Aborting gives the `get` up; what came is kept for the next one. */
+  readonly signal?: AbortSignal
+}
+
+export interface Got extends Planned, Provenance {
+  /** Octets that came or were there already in files of the same octets. */
+  readonly present: number
+  /** From the beginning to the last file in its place. */
+  readonly seconds: number
+}
+
+/** Told while a `get` goes on; `chosen`, `resumed` and `progress` are of the files, once it is known what to write. */
+export type GetEvent =
+  | { readonly kind: 'found'; readonly offer: Offer }
+  | { readonly kind: 'planned'; readonly planned: Planned }
+  | Extract<HostEvent, { readonly kind: 'waiting' | 'chosen' | 'resumed' | 'progress' }>
+
+/** What a `get` needs of the peer that it runs in. */
+export interface GetContext {
+  readonly digests: Digests
+  find(what: string, patience: number, signal: AbortSignal): Promise<Offer | undefined>
+  /** Runs one fetch to its end. @throws what `signal` was aborted with */
+  fetch(order: FetchOrder, signal: AbortSignal, tell: (event: GetEvent) => void): Promise<TransferResult>
+}
+
+export interface FetchOrder {
+  readonly offer: Offer
+  readonly blocks: Bitmap
+  readonly restart: boolean
+  readonly target: BlockTarget
+}
+
+const PATIENCE_MS = 10_000
+
+/**
+ * @throws UsageError where `what` means several contents or a pattern is none or matches nothing; PlanError; DeclinedError;
+ * ContentError; TransferError; FileError; what `signal` was aborted with
+ */
+export async function runGet(
+  what: string,
+  options: GetOptions,
+  context: GetContext,
+  signal: AbortSignal,
+  tell: (event: GetEvent) => void,
+): Promise<Got> {
+  const began = performance.now()
+  const isPicked = options.pick === undefined ? () => true : withFolders(globs(options.pick))
+  const offer = await findOffer(what, options.patience, context, signal)
+  tell({ kind: 'found', offer })
+  const fetch = async (blocks: Bitmap, target: BlockTarget, restart: boolean, hear = tell) => {
+    const { failure, fragments } = await context.fetch({ offer, blocks, restart, target }, signal, hear)
+    if (failure !== undefined) throw new TransferError(failure)
+    return fragments
+  }
+  const contents = await readContents(offer, (blocks, target) => fetch(blocks, target, true, () => {}))
+  if (!contents.manifest.entries.some(({ path }) => isPicked(path))) {
+    throw new UsageError(`nothing in ${JSON.stringify(offer.name)} matches ${options.pick?.join(' ')}`)
+  }
+  const delivery = await deliveryFor(offer, contents, isPicked, options, context.digests)
+  try {
+    const { planned } = delivery
+    tell({ kind: 'planned', planned })
+    if ((await options.confirm?.(planned)) === false) throw new DeclinedError('nothing was written')
+    signal.throwIfAborted()
+    const rest = await fetchRest(delivery, contents, options.restart ?? false, fetch)
+    const present = planned.entries.reduce((sum, { state, bytes }) => sum + (state === 'there' ? bytes : 0), 0)
+    const provenance = provenanceOf([...contents.fragments, ...rest])
+    return { ...planned, ...provenance, present, seconds: (performance.now() - began) / 1_000 }
+  } finally {
+    await delivery.close()
+  }
+}
+
+/** @throws TransferError where nobody offers it in time; UsageError where it means several contents */
+export async function findOffer(
+  what: string,
+  patience = PATIENCE_MS,
+  context: GetContext,
+  signal: AbortSignal,
+): Promise<Offer> {
+  const offer = await context.find(what, patience, signal)
+  if (offer !== undefined) return offer
+  throw new TransferError({ kind: 'no-offer', detail: `no peer offers ${JSON.stringify(what)}` })
+}
+
+function deliveryFor(
+  offer: Offer,
+  contents: Contents,
+  isPicked: (path: string) => boolean,
+  options: GetOptions,
+  digests: Digests,
+): Promise<Delivery> | Delivery {
+  if (options.to !== undefined) return new StreamDelivery(offer, contents.manifest, isPicked, options.to)
+  const { into = '.', taken = 'refuse', anyNames = false } = options
+  return FolderDelivery.plan(offer, contents.manifest, isPicked, { taken, anyNames }, resolve(into), digests)
+}
+
+/** Fetches what the files need beside the blocks that are there already, and puts everything in its place. */
+async function fetchRest(
+  delivery: Delivery,
+  contents: Contents,
+  restart: boolean,
+  fetch: (blocks: Bitmap, target: BlockTarget, restart: boolean) => Promise<readonly FragmentReport[]>,
+): Promise<readonly FragmentReport[]> {
+  const target = await delivery.target()
+  if (target === undefined) return []
+  const prefilled = new Prefilled(target, contents.target.blocks)
+  const missing = delivery.blocks
+  for (const block of contents.target.blocks.keys()) missing.clear(block)
+  if (!missing.isEmpty) return fetch(missing, prefilled, restart)
+  try {
+    await prefilled.prepare(contents.manifest.size, false)
+    await prefilled.finish()
+    return []
+  } finally {
+    await prefilled.abandon()
+  }
+}
+
+/** A pattern that means a folder means what is in it. */
+function withFolders(matches: (path: string) => boolean): (path: string) => boolean {
+  return path => {
+    for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) {
+      if (matches(path.slice(0, end))) return true
+    }
+    return matches(path)
+  }
+}
