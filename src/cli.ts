@@ -3,19 +3,29 @@
 import meow from 'meow'
 import { runDoctor } from './commands/doctor.js'
 import { EXIT } from './commands/exit-codes.js'
+import { runGet } from './commands/get.js'
+import type { JoinCommand } from './commands/joining.js'
+import { runLs } from './commands/ls.js'
 import { runManager } from './commands/manager.js'
 import { runPeer } from './commands/peer.js'
-import { portOf, rateOf, socketOf, ttlOf } from './commands/values.js'
+import { runShare } from './commands/share.js'
+import { idOf, portOf, rateOf, socketOf, ttlOf } from './commands/values.js'
+import { runVerify } from './commands/verify.js'
 import { UsageError } from './errors.js'
 
 const HELP = `
 Usage
   $ peer-udp manager               keep the list of active peers, until Ctrl-C
+  $ peer-udp share PATH...         offer files and folders, or - for stdin, until Ctrl-C
+  $ peer-udp ls [NAME|ID]          what the swarm offers and who has it; what is in a content
+  $ peer-udp get NAME|ID           fetch it from everyone who has any of it
+  $ peer-udp verify PATH...        check files against an id, or say which id they have
+
   $ peer-udp peer PORT [TTL]       join from PORT for TTL seconds, or until the manager closes
   $ peer-udp peer 5001             the same, and collect the shared file from all peers
   $ peer-udp doctor                what this machine gives: sockets, buffers, MTU
 
-Options of both
+Options of all
   --listen ADDR        address to listen on; loopback, or for a peer what reaches the manager
   --socket KIND        dgram or batched; what works best here
   --json               one JSON object a line on stdout (spec/interface.md)
@@ -25,11 +35,38 @@ Options of both
 Options of manager
   --port PORT          UDP port to listen on; 5000
 
-Options of peer
+Options of all but manager
   --manager HOST:PORT  where the manager is; 127.0.0.1:5000
+  --wait               wait for a manager for as long as it takes; with get and ls also for an offer
+
+Options of share, ls, get, verify
+  --port PORT          UDP port to join from; any free one
+
+Options of share, verify
+  --include GLOB       only files that match, as '*.jpg' or 'photos/**'; may be given again
+  --exclude GLOB       leave out what matches, with all that is in it; may be given again
+
+Options of share
+  --name NAME          what others find it by; the name of the path
+  --ttl SECONDS        leave after so long
+  --limit RATE         upload no faster than this, as 500kbit, 20mbit or 1gbit
+
+Options of get
+  -o, --out DIR        folder to write into, made where it is missing; the working folder. - writes to stdout
+  --pick GLOB          only files that match; may be given again
+  -y, --yes            don't ask before writing
+  --overwrite, --rename, --skip
+                       what to do where a file is in the way, or a name that not every system can hold
+  --any-names          write such names as they are
+  --restart            drop what an earlier run left instead of going on with it
+  --trace FILE         write down what the transfer does, as JSON lines (spec/interface.md)
+
+Options of verify
+  --root ID            the id to check against, or 16 or more of its first digits
+
+Options of peer
   --share PATH         the file to offer; ./shared_file.txt
   --limit RATE         upload, and collect, no faster than this: 500kbit, 20mbit, 1gbit
-  --wait               wait for a manager for as long as it takes
   --collect            collect the file that bears the base name of --share; port 5001 does so anyway
   --no-collect         don't, not even on port 5001
   --out PATH           where a collector writes; reconstructed_file.txt beside the shared file
@@ -56,13 +93,35 @@ const SHARED_FLAGS = {
   socket: { type: 'string' },
 } as const
 const MANAGER_FLAGS = { port: { type: 'string' } } as const
+const JOIN_FLAGS = { manager: { type: 'string' }, port: { type: 'string' }, wait: { type: 'boolean' } } as const
+const FILTER_FLAGS = {
+  include: { type: 'string', isMultiple: true },
+  exclude: { type: 'string', isMultiple: true },
+} as const
+const SHARE_FLAGS = {
+  name: { type: 'string' },
+  ttl: { type: 'string' },
+  limit: { type: 'string' },
+} as const
+const GET_FLAGS = {
+  out: { type: 'string', shortFlag: 'o' },
+  pick: { type: 'string', isMultiple: true },
+  yes: { type: 'boolean', shortFlag: 'y' },
+  overwrite: { type: 'boolean' },
+  rename: { type: 'boolean' },
+  skip: { type: 'boolean' },
+  anyNames: { type: 'boolean' },
+  restart: { type: 'boolean' },
+  trace: { type: 'string' },
+} as const
+const VERIFY_FLAGS = { root: { type: 'string' } } as const
 const PEER_FLAGS = {
   manager: { type: 'string' },
   share: { type: 'string' },
   limit: { type: 'string' },
   wait: { type: 'boolean' },
   collect: { type: 'boolean' },
-  out: { type: 'string' },
+  out: { type: 'string', shortFlag: 'o' },
   once: { type: 'boolean' },
   restart: { type: 'boolean' },
   trace: { type: 'string' },
@@ -72,16 +131,36 @@ const FLAGS_OF = {
   manager: { ...SHARED_FLAGS, ...MANAGER_FLAGS },
   peer: { ...SHARED_FLAGS, ...PEER_FLAGS },
   doctor: DOCTOR_FLAGS,
+  share: { ...SHARED_FLAGS, ...JOIN_FLAGS, ...FILTER_FLAGS, ...SHARE_FLAGS },
+  ls: { ...SHARED_FLAGS, ...JOIN_FLAGS },
+  get: { ...SHARED_FLAGS, ...JOIN_FLAGS, ...GET_FLAGS },
+  verify: { ...SHARED_FLAGS, ...JOIN_FLAGS, ...FILTER_FLAGS, ...VERIFY_FLAGS },
 } as const
-const ALL_FLAGS = { ...FLAGS_OF.manager, ...FLAGS_OF.peer }
+const ALL_FLAGS = {
+  ...FLAGS_OF.manager,
+  ...FLAGS_OF.peer,
+  ...FLAGS_OF.share,
+  ...FLAGS_OF.get,
+  ...FLAGS_OF.verify,
+}
 type Verb = keyof typeof FLAGS_OF
-const VERBS = ['peer', 'manager', 'doctor'] as const
+const VERBS = Object.keys(FLAGS_OF) as readonly Verb[]
 type Flags = Readonly<Record<string, unknown>>
 
 /** npm and npx pass Ctrl-C on although the terminal sent it to all: what comes so soon after the first is the same one. */
 const SAME_SIGNAL = 300
 
 type Command = (signal: AbortSignal) => Promise<number>
+
+const COMMANDS: Readonly<Record<Verb, (positionals: readonly string[], flags: Flags) => Command>> = {
+  manager: managerCommand,
+  peer: peerCommand,
+  share: shareCommand,
+  ls: lsCommand,
+  get: getCommand,
+  verify: verifyCommand,
+  doctor: doctorCommand,
+}
 
 try {
   process.exitCode = await parse(process.argv.slice(2))(interruption())
@@ -98,13 +177,13 @@ function parse(argv: readonly string[]): Command {
   if (flags.version === true) return print(version)
 
   const [verb, ...positionals] = input
-  if (verb === undefined) throw new UsageError('say what to run: "peer-udp manager" or "peer-udp peer PORT" (--help)')
-  if (verb !== 'manager' && verb !== 'peer' && verb !== 'doctor') {
-    throw new UsageError(`unknown verb "${verb}": use "peer-udp manager" or "peer-udp peer PORT" (--help)`)
-  }
+  const verbs = 'manager, share, ls, get, verify, peer or doctor'
+  if (verb === undefined)
+    throw new UsageError(`say what to run: "peer-udp manager", "peer-udp share PATH" ... (--help)`)
+  if (!isVerb(verb)) throw new UsageError(`unknown verb "${verb}": use ${verbs} (--help)`)
   checkFlags(verb, flags)
-  if (verb === 'doctor') return doctorCommand(positionals, flags)
-  return verb === 'manager' ? managerCommand(positionals, flags) : peerCommand(positionals, flags)
+  for (const flag of ['include', 'exclude', 'pick']) checkValues(flag, flags, argv)
+  return COMMANDS[verb](positionals, flags)
 }
 
 function managerCommand(positionals: readonly string[], flags: Flags): Command {
@@ -152,6 +231,71 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
   return signal => runPeer(options, signal)
 }
 
+function shareCommand(paths: readonly string[], flags: Flags): Command {
+  if (paths.length === 0) throw new UsageError('share needs a path: "peer-udp share PATH...", or - for stdin')
+  const options = {
+    ...joinOf(flags),
+    paths,
+    name: textOf(flags, 'name'),
+    include: textsOf(flags, 'include'),
+    exclude: textsOf(flags, 'exclude'),
+    ttl: optional(textOf(flags, 'ttl'), ttlOf),
+    limit: optional(textOf(flags, 'limit'), rateOf),
+  }
+  return signal => runShare(options, signal)
+}
+
+function lsCommand([what, ...more]: readonly string[], flags: Flags): Command {
+  checkCount(more, 0, 'ls takes one name or id, or none')
+  const options = { ...joinOf(flags), what }
+  return signal => runLs(options, signal)
+}
+
+function getCommand([what, ...more]: readonly string[], flags: Flags): Command {
+  if (what === undefined) throw new UsageError('get needs a name or an id: "peer-udp ls" shows what there is')
+  checkCount(more, 0, 'get takes one name or id; quote a name with blanks')
+  const decisions = (['overwrite', 'rename', 'skip'] as const).filter(flag => flags[flag] === true)
+  if (decisions.length > 1) throw new UsageError(`--${decisions[0]} and --${decisions[1]}: choose one of them`)
+  const out = textOf(flags, 'out')
+  if (out === '-' && flags.json === true)
+    throw new UsageError('--json and -o - both write to stdout: choose one of them')
+  const options = {
+    ...joinOf(flags),
+    what,
+    out,
+    pick: textsOf(flags, 'pick'),
+    yes: flags.yes === true,
+    taken: decisions[0] ?? ('refuse' as const),
+    anyNames: flags.anyNames === true,
+    restart: flags.restart === true,
+    trace: textOf(flags, 'trace'),
+  }
+  return signal => runGet(options, signal)
+}
+
+function verifyCommand(paths: readonly string[], flags: Flags): Command {
+  if (paths.length === 0) throw new UsageError('verify needs a path: "peer-udp verify PATH... [--root ID]"')
+  const options = {
+    ...joinOf(flags),
+    paths,
+    root: optional(textOf(flags, 'root'), idOf),
+    include: textsOf(flags, 'include'),
+    exclude: textsOf(flags, 'exclude'),
+  }
+  return signal => runVerify(options, signal)
+}
+
+function joinOf(flags: Flags): JoinCommand {
+  return {
+    manager: textOf(flags, 'manager') ?? MANAGER_DEFAULT,
+    listen: textOf(flags, 'listen'),
+    port: optional(textOf(flags, 'port'), portOf),
+    wait: flags.wait === true,
+    socket: optional(textOf(flags, 'socket'), socketOf),
+    json: flags.json === true,
+  }
+}
+
 /** Unknown flags are let through by meow, which reports them in two lines, and refused by `checkFlags` in one. */
 function read(argv: readonly string[]) {
   try {
@@ -173,13 +317,30 @@ function read(argv: readonly string[]) {
 }
 
 function checkFlags(verb: Verb, flags: Flags): void {
-  for (const flag of Object.keys(flags)) {
-    if (Object.hasOwn(FLAGS_OF[verb], flag)) continue
-    const written = flag.length === 1 ? `-${flag}` : `--${flag}`
+  for (const [flag, value] of Object.entries(flags)) {
+    // What may be given again is there without being given.
+    if (Object.hasOwn(FLAGS_OF[verb], flag) || (Array.isArray(value) && value.length === 0)) continue
+    const written = flag.length === 1 ? `-${flag}` : `--${kebab(flag)}`
     if (!Object.hasOwn(ALL_FLAGS, flag)) throw new UsageError(`unknown flag ${written} (--help lists what there is)`)
-    const owner = VERBS.find(other => Object.hasOwn(FLAGS_OF[other], flag))
-    throw new UsageError(`${written} is no flag of ${verb}, but of ${owner} (--help)`)
+    const others = VERBS.filter(other => Object.hasOwn(FLAGS_OF[other], flag)).join(', ')
+    throw new UsageError(`${written} is no flag of ${verb}, but of ${others} (--help)`)
   }
+}
+
+/** A flag that may be given again stands without a value where it was given more often than it has values. */
+function checkValues(flag: string, flags: Flags, argv: readonly string[]): void {
+  const given = argv.filter(text => text === `--${flag}` || text.startsWith(`--${flag}=`)).length
+  const values = flags[flag]
+  if (!Array.isArray(values)) return
+  if (values.length < given || values.includes('')) throw new UsageError(`--${flag} needs a value after it (--help)`)
+}
+
+function isVerb(text: string): text is Verb {
+  return Object.hasOwn(FLAGS_OF, text)
+}
+
+function kebab(flag: string): string {
+  return flag.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 }
 
 function checkCount(positionals: readonly string[], max: number, rule: string): void {
@@ -191,8 +352,13 @@ function checkCount(positionals: readonly string[], max: number, rule: string): 
 function textOf(flags: Flags, flag: keyof typeof ALL_FLAGS): string | undefined {
   const value = flags[flag]
   if (value === undefined) return undefined
-  if (typeof value !== 'string' || value === '') throw new UsageError(`--${flag} needs a value after it (--help)`)
+  if (typeof value !== 'string' || value === '')
+    throw new UsageError(`--${kebab(flag)} needs a value after it (--help)`)
   return value
+}
+
+function textsOf(flags: Flags, flag: keyof typeof ALL_FLAGS): readonly string[] {
+  return (flags[flag] ?? []) as readonly string[]
 }
 
 function optional<T>(text: string | undefined, convert: (text: string) => T): T | undefined {

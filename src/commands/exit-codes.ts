@@ -32,6 +32,8 @@ export const EXIT_OF_STOP: Readonly<Record<StopReason, ExitCode>> = {
 export type FailureKind =
   | TransferFailure['kind']
   | Exclude<StopReason, 'asked'>
+  /** What is offered is a bundle whose manifest breaks the rules. */
+  | 'malformed'
   | 'port'
   | 'file'
   | 'usage'
@@ -44,6 +46,7 @@ export const EXIT_OF_FAILURE: Readonly<Record<FailureKind, ExitCode>> = {
   disk: EXIT.FILE,
   'other-part': EXIT.FILE,
   'not-identical': EXIT.NOT_IDENTICAL,
+  malformed: EXIT.NOT_IDENTICAL,
   interrupted: EXIT.INTERRUPTED,
   'ttl-ended': EXIT.INCOMPLETE,
   'manager-closed': EXIT.INCOMPLETE,

@@ -1,14 +1,12 @@
 // `peer-udp peer`: joins a swarm, serves its file, and collects one where it was asked to.
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { unreachable } from '../errors.js'
 import {
   createPeer,
   endpointKey,
   FileError,
   type Node,
   type PeerOptions,
-  PortError,
   type SocketKind,
   type StopReason,
   TraceFileError,
@@ -17,9 +15,11 @@ import {
 } from '../index.js'
 import { Dashboard } from './dashboard.js'
 import { EXIT, EXIT_OF_FAILURE, EXIT_OF_STOP, type ExitCode } from './exit-codes.js'
+import { failureOf } from './joining.js'
 import { Output } from './output.js'
 import { type Failure, type Outcome, resultFields, sayOutcome, unfinished, verified } from './result.js'
-import { shortPath, timeLeft } from './words.js'
+import { stopWords } from './stop-words.js'
+import { shortPath } from './words.js'
 
 export interface PeerCommand {
   readonly port: number
@@ -134,29 +134,6 @@ function fail(
   return EXIT_OF_FAILURE[failure.kind]
 }
 
-function stopWords(why: StopReason, { manager, port, ttl }: PeerCommand): string {
-  switch (why) {
-    case 'asked':
-      return 'said goodbye to the manager'
-    case 'ttl-ended':
-      return `time is up: the TTL of ${timeLeft((ttl ?? 0) * 1_000)} ended, and the manager removed this peer`
-    case 'manager-closed':
-      return 'the manager closed the swarm: leaving'
-    case 'manager-silent':
-      return `the manager ${manager} fell silent: leaving (--wait waits for its return)`
-    case 'no-manager':
-      return `no manager answered at ${manager}: start one with "peer-udp manager", or name another with --manager HOST:PORT`
-    case 'replaced':
-      return `another process registered from port ${port}: leaving it the place; pick another port`
-    case 'refused':
-      return `the manager ${manager} refused this peer: try again later, or name another with --manager HOST:PORT`
-    case 'collected':
-      return 'done, and said goodbye to the manager'
-    default:
-      return unreachable(why)
-  }
-}
-
 function nodeOptions(command: PeerCommand, own: string | undefined, out: string): PeerOptions {
   const { port, manager, wait, ttl, listen, limit, once, restart, trace, socket } = command
   return {
@@ -202,11 +179,4 @@ function withAdvice(error: unknown, collect: boolean): unknown {
   if (error instanceof TraceFileError) return new FileError(`${error.message}: name another with --trace FILE`)
   if (!(error instanceof FileError)) return error
   return new FileError(`${error.message}: name another with --share PATH${collect ? ' or --out PATH' : ''}`)
-}
-
-function failureOf(error: unknown): Failure {
-  const detail = error instanceof Error ? error.message : String(error)
-  if (error instanceof PortError) return { kind: 'port', detail }
-  if (error instanceof FileError) return { kind: 'file', detail }
-  return { kind: error instanceof UsageError ? 'usage' : 'internal', detail }
 }

@@ -1,7 +1,8 @@
 // The texts of the command line -> checked values. Each refusal is one line that says what is wrong and what to write.
 import { UsageError } from '../errors.js'
 import type { SocketKind } from '../index.js'
-import { TTL_MAX_SECONDS } from '../wire/layout.js'
+import { ID_DIGITS_MIN } from '../library/view.js'
+import { HASH_BYTES, TTL_MAX_SECONDS } from '../wire/layout.js'
 
 const PORT_MAX = 65_535
 const RATE_PATTERN = /^(\d+(?:\.\d+)?)(kbit|mbit|gbit)$/i
@@ -9,6 +10,7 @@ const RATE_UNITS: Readonly<Record<string, number>> = { kbit: 1e3, mbit: 1e6, gbi
 /** Slower than this, a single datagram takes a second. */
 const RATE_MIN = 16e3
 const RATE_MAX = 100e9
+const ID_DIGITS = 2 * HASH_BYTES
 
 /** @throws UsageError unless `text` is a whole number from 1 to 65535 */
 export function portOf(text: string): number {
@@ -47,6 +49,14 @@ export function rateOf(text: string): number {
 export function socketOf(text: string): SocketKind {
   if (text === 'dgram' || text === 'batched') return text
   throw new UsageError(`--socket "${text}" is no kind of socket: write dgram or batched, or leave it out`)
+}
+
+/** @returns hexadecimal digits @throws UsageError unless `text` is an id, or enough of its first digits */
+export function idOf(text: string): string {
+  if (/^[\da-f]+$/i.test(text) && text.length >= ID_DIGITS_MIN && text.length <= ID_DIGITS) return text.toLowerCase()
+  throw new UsageError(
+    `"${text}" is no id: write ${ID_DIGITS} hexadecimal digits, or the first ${ID_DIGITS_MIN} or more`,
+  )
 }
 
 function isNumber(text: string): boolean {

@@ -46,6 +46,8 @@ export async function built(): Promise<void> {
 export interface StartOptions {
   readonly cwd?: string
   readonly env?: NodeJS.ProcessEnv
+  /** What it reads from stdin; nothing by default. */
+  readonly input?: Uint8Array
   /** Through a shell that sets a limit first, as `ulimit -f 100`. */
   readonly shell?: string
 }
@@ -59,11 +61,16 @@ export class Running {
   private readonly waiting = new Set<() => void>()
   private over = false
 
-  constructor(args: readonly string[], { cwd, env, shell }: StartOptions = {}) {
+  constructor(args: readonly string[], { cwd, env, shell, input }: StartOptions = {}) {
     const command = [process.execPath, CLI, ...args, ...socketArgs(args)]
     const [file = '', ...rest] =
       shell === undefined ? command : ['bash', '-c', `${shell} && exec "$@"`, 'bash', ...command]
-    this.child = spawn(file, rest, { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child = spawn(file, rest, {
+      cwd,
+      env: { PATH: process.env.PATH, ...env },
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    this.child.stdin?.end(input)
     this.child.stderr?.on('data', (data: Buffer) => {
       this.stderr += data
       this.changed()

@@ -16,8 +16,8 @@ t.jobs = 2
 
 t.test('the list follows a TTL, then the collector rebuilds the file from a peer and itself', async t => {
   const swarm = await Swarm.open(t, { file: randomBytes(300_000) })
-  const short = await swarm.peer(['2'])
   const long = await swarm.peer([])
+  const short = await swarm.peer(['2'])
   await swarm.manager.saw('list', line => line.peers.length === 2)
 
   t.equal(await short.ended, 0)

@@ -1,6 +1,6 @@
 // A manager and peers as processes, in a folder of their own.
 import type { Test } from 'tap'
-import { freePorts, Running, type StartOptions } from './process.js'
+import { type Ended, freePorts, Running, type StartOptions } from './process.js'
 
 /** A manager in a folder of its own, with `shared_file.txt` in it, and peers that are started there. */
 export class Swarm {
@@ -49,6 +49,24 @@ export class Swarm {
     })
     this.ports.set(running, port)
     return running
+  }
+
+  get managerAt(): string {
+    return `127.0.0.1:${this.managerPort}`
+  }
+
+  /** Starts another verb in the swarm's folder, with the swarm's manager. */
+  verb(args: readonly string[], options?: StartOptions): Running {
+    const running = new Running([...args, '--manager', this.managerAt], { cwd: this.folder, ...options })
+    this.ports.set(running, 0)
+    return running
+  }
+
+  /** The same, to its end. */
+  async run(args: readonly string[], options?: StartOptions): Promise<Ended> {
+    const running = this.verb(args, options)
+    const code = await running.ended
+    return { code, stdout: running.stdout, stderr: running.stderr, lines: running.lines }
   }
 
   /** A collector whose own folder has no copy of the file. */
