@@ -97,6 +97,11 @@ export class Link {
     return this.#settings
   }
 
+  /** Milliseconds that a datagram would wait for the link. */
+  wait(now: Instant): number {
+    return Math.max(0, this.#free - now)
+  }
+
   /** Takes effect with the next datagram; what waits keeps the time it was given. */
   change(settings: Partial<LinkSettings>): void {
     this.#settings = { ...this.#settings, ...settings }

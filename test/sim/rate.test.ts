@@ -1,8 +1,9 @@
 // The rate control over random links, 60 of the seeds that `npm run rate -- --seeds 500` runs. The goals (GOAL in
-// rate.ts) are for 500 seeds; what is asked here leaves room for the luck of 60, so that only a loss of quality fails.
+// rate-run.ts) are for 500 seeds; what is asked here leaves room for the luck of 60, so that only a loss of quality fails.
 import t from 'tap'
 import { UsageError } from '../../src/errors.js'
-import { GOAL, misses, type RateResult, rateLinkOf, runRate, runRates, summarise } from '../../src/sim/rate.js'
+import { runRates, summarise } from '../../src/sim/rate.js'
+import { GOAL, misses, type RateResult, rateLinkOf, runRate } from '../../src/sim/rate-run.js'
 
 const SEEDS = 60
 /** Of 500 seeds 98.6 % were within 10 % of the limit; 60 drawn from such links miss more than three times in 1 draw of 100. */
