@@ -1,4 +1,6 @@
 // One Path, as the collector uses it, and a paced sender that always has data, over one link: no hosts, no files.
+
+import { Competition } from '../transfer/competition.js'
 import { IP_UDP_BYTES, Pacer } from '../transfer/pacer.js'
 import { Path } from '../transfer/path.js'
 import { TRAINS } from '../transfer/train.js'
@@ -42,6 +44,8 @@ export interface PathFlowOptions {
   /** First among the paths of a collector: 0. */
   readonly index?: number
   readonly startsAt?: Instant
+  /** That of all paths of the collector. */
+  readonly competition?: Competition
   /** As Collector decides it. */
   readonly mayProbe?: () => boolean
 }
@@ -72,7 +76,9 @@ export class PathFlow implements Flow {
   #sequence = 0
   #answered = 0
 
-  constructor({ link, roundTrip, random, index = 0, startsAt = instant(0), mayProbe }: PathFlowOptions) {
+  constructor(options: PathFlowOptions) {
+    const { link, roundTrip, random, index = 0, startsAt = instant(0), mayProbe } = options
+    const competition = options.competition ?? new Competition(startsAt)
     this.#link = link
     this.#roundTrip = roundTrip
     this.#mayProbe = mayProbe ?? (() => true)
@@ -84,7 +90,8 @@ export class PathFlow implements Flow {
     const [number, session] = [4 + index, BigInt(1 + index)]
     // The manager's round trip is the first guess of a peer's; it may be quite another.
     const guess = roundTrip * random.between(0.5, 2)
-    this.path = new Path({ endpoint, number, session, roundTrip: guess, chunkSize, datagramMax: 0, chance }, startsAt)
+    const settings = { endpoint, number, session, roundTrip: guess, chunkSize, datagramMax: 0, chance, competition }
+    this.path = new Path(settings, startsAt)
   }
 
   step(now: Instant): void {

@@ -24,6 +24,8 @@ export interface CollectorOptions {
   readonly receiveBuffer: number
   /** Octets a millisecond that all peers together are asked for; undefined = no limit. */
   readonly limit?: number | undefined
+  /** Leaves the link to others while they use it. */
+  readonly background?: boolean | undefined
   /** A first guess of round trips, ms. */
   readonly roundTrip: number | undefined
   /** Whether we are on the list: peers serve nobody else. */

@@ -6,9 +6,21 @@
 // The queue is known directly: one-way delay above its least, from the sender's stamps.
 // All rates are octets a millisecond of IP datagrams; all times are milliseconds.
 import { assert } from '../errors.js'
-import { after, type Instant, NEVER } from '../units.js'
+import { after, type Instant } from '../units.js'
+import { Backlog } from './backlog.js'
+import { Collapse } from './collapse.js'
+import type { Competition } from './competition.js'
+import { FloorTest } from './floor-test.js'
+import { FullPipe } from './full-pipe.js'
+import type { LossDetector } from './loss.js'
+import { LossFloor } from './loss-floor.js'
+import { QueueView } from './queue-view.js'
+import type { Round } from './round-count.js'
+import { Spikes } from './spikes.js'
+import { StartLoss } from './start-loss.js'
+import { Yield } from './yield.js'
 
-export type CongestionState = 'startup' | 'drain' | 'cruise' | 'refill' | 'up'
+export type CongestionState = 'startup' | 'drain' | 'cruise' | 'refill' | 'up' | 'compete'
 
 /** What about a quarter of a round trip showed. */
 export interface Sample {
@@ -19,42 +31,25 @@ export interface Sample {
   readonly queue: number
 }
 
-/** What one packet-timed round trip showed. */
-export interface Round {
-  readonly received: number
-  readonly lost: number
-  /** Least queueing delay of the round, ms. */
-  readonly queue: number
-  /** The largest of its samples' least queueing delays, ms. */
-  readonly queueHigh: number
-  /** Octets that came, IP and UDP headers counted, over the round's time. */
-  readonly delivered: number
-  /** Least round trip, ms. */
-  readonly roundTrip: number
-}
-
 /** Pacing gain by state (BBR draft: startup 4 ln 2, up 1.25). CRUISE's is steered by the queue. */
-const PACING: Readonly<Record<Exclude<CongestionState, 'cruise'>, number>> = {
+const PACING: Readonly<Record<Exclude<CongestionState, 'cruise' | 'compete'>, number>> = {
   startup: 2.77,
   drain: 0.5,
   refill: 1,
   up: 1.25,
 }
-/** CRUISE holds about this much queue, ms: enough that the link never idles, too little for anyone to notice. */
-const QUEUE_TARGET_MS = 2
 const CRUISE_GAIN_MIN = 0.75
 const CRUISE_GAIN_MAX = 1.05
-/** Growth that keeps STARTUP and UP going, and for how many rounds it may fail (BBR draft, FullBWThresh, FullBWCnt). */
-const FULL_GROWTH = 1.25
+/** Rounds without growth that end STARTUP (BBR draft, FullBWCnt), and UP. */
 const FULL_ROUNDS = 3
+const FULL_ROUNDS_UP = 2
 /** Shares of the train's rate: from the first on STARTUP takes small steps, above the second the train was wrong. */
 const TRAIN_REACHED = 0.7
 const TRAIN_REFUTED = 2
 /** CRUISE lasts this long plus up to a second at random (BBR draft, 2 to 3 s) unless rounds pass first. */
 const CRUISE_MS = 2_000
 const CRUISE_ROUNDS_MAX = 63
-/** Loss above the floor that is still chance or noise (BBRv3's threshold). */
-const EXCESS_TOLERATED = 0.02
+const CRUISE_FIRST_ROUND_TRIPS = 6
 /** Rate floor: 64 kbit/s. */
 export const RATE_MIN = 8
 /** Datagrams that may always be in flight. */
@@ -62,14 +57,21 @@ export const WINDOW_MIN = 4
 /** First window (RFC 6928 allows 10; paced over a round trip 32 is what large senders use), and first rate where that is more: 5 Mbit/s. */
 export const WINDOW_INITIAL = 32
 export const RATE_INITIAL = 625
+/** Room for an uneven pace above the window of those who compete. */
+const COMPETE_WINDOW = 1.1
 /** Rounds whose deliveries are remembered: more than a drain takes, or its own low rate would be believed. */
 const DELIVERIES = 6
-const FLOOR_BUCKETS = 8
-const FLOOR_BUCKET_DATAGRAMS = 200
-const FLOOR_MAX = 0.25
-/** Loss of this much for three rounds is a policer or a collapse, whatever the floor says. */
-const COLLAPSE_LOSS = 0.3
-const COLLAPSE_ROUNDS = 3
+/** A floor below this does no harm, and on a path that holds fewer octets no test is exact. */
+const FLOOR_TESTED = 0.02
+const TESTED_BYTES = 12_000
+/** Nor is one begun that would take more products of rate and round trip. */
+const TESTED_PRODUCTS = 10
+/** It is another one if it grew by so much. */
+const FLOOR_GROWTH = 1.25
+/** In longer queues no probe of BBR overflows, which keeps two products in flight. */
+const PROBED_ROUND_TRIPS = 1.5
+/** CRUISE corrects what it sees of the queue over two round trips, but of so many ms at least. */
+const STEER_MS = 8
 
 export class Congestion {
   readonly #initialRate: number
@@ -82,12 +84,14 @@ export class Congestion {
   /** What the first datagrams, sent back to back, showed of the link's rate; 0: nothing, or it was refuted. */
   #train = 0
   #bestBefore = 0
-  #fullRate = 0
-  #fullRounds = 0
+  /** A queue grew though we held back, and showed that the link is no faster; Infinity after the next probe. */
+  #corrected = Infinity
+  readonly #startLoss = new StartLoss()
+  readonly #fullPipe = new FullPipe()
   #cruiseFor = CRUISE_MS
   #cruiseGain = 1
-  /** Least queueing delay since the last drain took hold. */
-  #drainedQueue = Infinity
+  /** What the last drain shows. */
+  #yield: Yield | undefined
   /** Queueing delay that stays when we hold back: other flows', or a busy machine's. Not ours to drain. */
   #foreignQueue = 0
   /** What the last rounds delivered. */
@@ -95,57 +99,74 @@ export class Congestion {
   /** Until then the queue that we see is older than what we did about it. */
   #blindUntil: Instant
   #drainUntil: Instant
-  /** From then on we see what the last drain did. */
-  #drainHoldsAt: Instant
+  #drainTo = 0
   #roundTrip: number
-  /** The rates that were asked for in the last round trip: what they bring is not seen yet. */
-  #paced: { readonly at: Instant; readonly rate: number }[] = []
   /** Rounds running without a queue: losses are known a round late. */
   #lowRounds = 0
-  #lossyRounds = 0
-  /** Datagrams lost, and all, in lossy rounds running but the first, which the others only confirm. */
-  #lossyLost = 0
-  #lossyTotal = 0
-  /** The longest queue seen, ms, slowly forgotten. */
-  #highest = 0
-  #floorLost: number[] = [0]
-  #floorTotal: number[] = [0]
-  #floor = 0
+  /** Queueing delay of the last sample, foreign or not. */
+  #delay = 0
+  readonly #queue: QueueView
+  readonly #backlog = new Backlog()
+  readonly #collapse = new Collapse()
+  readonly #spikes = new Spikes()
+  readonly #competition: Competition
+  readonly #floor = new LossFloor()
+  #floorTest: FloorTest | undefined
+  /** The last probe ended for a queue: losses without one are chance. */
+  #showsQueue = false
+  #hasProbed = false
+  /** The floor that the last test confirmed. */
+  #confirmed = 0
+  /** What came before the test, octets a millisecond. */
+  #deliveredBefore = 0
+  #drainAtLeastUntil: Instant
 
   /**
    * @param roundTrip first guess, ms
    * @param chance a number in [0, 1) that spreads the probes of paths that started together
+   * @param competition that of all paths which may share a link
    */
-  constructor(now: Instant, initialRate: number, roundTrip: number, chance: () => number) {
+  constructor(now: Instant, initialRate: number, roundTrip: number, chance: () => number, competition: Competition) {
     this.#stateSince = now
     this.#blindUntil = now
     this.#drainUntil = now
-    this.#drainHoldsAt = NEVER
+    this.#drainAtLeastUntil = now
     this.#initialRate = initialRate
     this.#roundTrip = roundTrip
     this.#chance = chance
+    this.#competition = competition
+    this.#queue = new QueueView(now)
   }
 
   get state(): CongestionState {
     return this.#state
   }
 
-  /** Share of datagrams that are lost by chance, 0 to FLOOR_MAX. */
+  /** Share of datagrams that are lost by chance, 0 to 0.25. */
   get floor(): number {
-    return this.#floor
+    return this.#floor.share
   }
 
   /** The link's rate as far as it is known. */
   get bandwidth(): number {
+    if (this.#state === 'compete') {
+      const window = this.#competition.windowOf(this)
+      return Math.max(RATE_MIN, window / (this.#roundTrip + this.#delay))
+    }
     const measured = Math.max(this.#best, this.#bestBefore)
     return Math.max(RATE_MIN, measured === 0 ? this.#initialRate : measured)
   }
 
   get pacingRate(): number {
-    const gain = this.#state === 'cruise' ? this.#cruiseGain : this.#isAtTrain ? PACING.up : PACING[this.#state]
-    const rate = this.bandwidth * gain
+    const rate = this.bandwidth * this.#gain
     assert(Number.isFinite(rate) && rate > 0, 'pacing rate is not a positive number')
     return Math.max(RATE_MIN, rate)
+  }
+
+  get #gain(): number {
+    if (this.#state === 'compete') return this.#competition.gain
+    if (this.#state === 'cruise') return this.#cruiseGain
+    return this.#isAtTrain ? PACING.up : PACING[this.#state]
   }
 
   /** STARTUP has reached what the train showed: from here small steps do. */
@@ -155,24 +176,86 @@ export class Congestion {
 
   /** Octets that may be in flight, beyond what the feedback's own delay needs. */
   window(roundTripMinimum: number): number {
+    if (this.#state === 'compete') return COMPETE_WINDOW * this.#competition.windowOf(this)
     const gain = this.#state === 'startup' ? 2.77 : this.#state === 'up' ? 2.25 : 2
     return gain * this.bandwidth * roundTripMinimum
   }
 
   onSample({ rate, appLimited, queue: delay }: Sample, now: Instant): void {
     const queue = Math.max(0, delay - this.#foreignQueue)
-    if (now >= this.#drainHoldsAt) this.#drainedQueue = Math.min(this.#drainedQueue, delay)
-    if (rate > (appLimited ? this.bandwidth : this.#best)) this.#best = Math.max(this.#best, rate)
-    const queued = queue > Math.max(5, this.#roundTrip / 8)
+    this.#delay = delay
+    this.#yield?.onDelay(delay, this.#roundTrip, now)
+    const credible = Math.min(rate, this.#corrected)
+    if (credible > (appLimited ? this.bandwidth : this.#best)) this.#best = Math.max(this.#best, credible)
+    this.#queue.onSample(delay, now)
+    const queued = this.#queue.isStanding(queue, this.#roundTrip)
     // The first round may meet the queue of our own joining; only a standing one ends it.
     const isStanding = this.#rounds > 0 || queue > Math.max(20, this.#roundTrip / 2)
-    if ((this.#state === 'startup' || this.#state === 'up') && queued && isStanding) this.#drain(queue, now)
-    else if (this.#state === 'drain') {
-      if (this.#backlog(queue, now) <= QUEUE_TARGET_MS || now >= this.#drainUntil) this.#cruise(now)
+    if ((this.#state === 'startup' || this.#state === 'up') && queued && isStanding) {
+      this.#showsQueue = true
+      this.#drain(queue, now)
+    } else if (this.#state === 'drain') {
+      if (this.#hasOthers(now)) this.#compete(delay, now)
+      else if (now < this.#drainAtLeastUntil) return
+      else if (
+        this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now) <= this.#drainTo ||
+        now >= this.#drainUntil
+      )
+        this.#cruise(now)
+    } else if (this.#state === 'compete') {
+      this.#competition.onDelay(this, delay, this.#isLow(delay), this.#roundTrip, now)
+      if (!this.#competition.has(this)) this.#stopCompeting(now)
     } else if (this.#state === 'cruise') {
-      const error = (QUEUE_TARGET_MS - this.#backlog(queue, now)) / (2 * Math.max(20, this.#roundTrip))
+      const error =
+        (this.#queue.target(this.#roundTrip) - this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now)) /
+        (2 * Math.max(STEER_MS, this.#roundTrip))
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
+      if (this.#floorTest?.isHolding(now)) this.#cruiseGain = Math.min(this.#cruiseGain, this.#floorTest.gain)
     }
+  }
+
+  /** Once for each wake-up in which something arrived. */
+  onLosses(loss: LossDetector, now: Instant): void {
+    const result = this.#floorTest?.onBatch(loss, now)
+    if (result === undefined) return
+    if (result.isChance) {
+      this.#confirmed = this.floor
+      return
+    }
+    this.#floor.set(result.count)
+    this.#confirmed = this.floor
+    // What came is all that the link carries.
+    this.#queue.overflowsEarly()
+    this.#best = Math.min(this.bandwidth, this.#deliveredBefore)
+    this.#bestBefore = 0
+    this.#corrected = this.#best
+    this.#drain(0, now)
+    // A queue that never was empty shows how short it can be.
+    this.#drainAtLeastUntil = after(now, this.#roundTrip)
+  }
+
+  #testFloor(now: Instant): void {
+    if (
+      this.#showsQueue ||
+      !this.#hasProbed ||
+      this.floor < FLOOR_TESTED ||
+      this.#floor.strikes === 0 ||
+      this.#floorTest?.isHolding(now)
+    )
+      return
+    const product = this.bandwidth * this.#roundTrip
+    if (product < TESTED_BYTES || FloorTest.octets(this.#floor.strikes) > TESTED_PRODUCTS * product) return
+    const isNew = this.floor > FLOOR_GROWTH * this.#confirmed + FLOOR_TESTED
+    if (this.#floorTest?.isDueAgain(isNew, now) === false) return
+    const { share, strikes } = this.#floor
+    this.#deliveredBefore = this.#sent(2) * (1 - share)
+    this.#floorTest = new FloorTest(strikes, this.bandwidth, this.#deliveredBefore, this.#roundTrip + this.#delay, now)
+    this.#confirmed = this.floor
+  }
+
+  /** The queueing delay of one datagram, ms. */
+  onDelay(queue: number, now: Instant): void {
+    if (this.#state === 'compete') this.#spikes.onDelay(queue, this.#roundTrip, now)
   }
 
   /** A hint of the link's rate: the next pacing rate. */
@@ -184,9 +267,7 @@ export class Congestion {
 
   /** The peer was asked for this rate. */
   onPaced(rate: number, now: Instant): void {
-    this.#paced.push({ at: now, rate })
-    // The newest that is older than a round trip still counts: it is what came before the second.
-    while (this.#paced.length > 1 && this.#paced[1]!.at < now - this.#roundTrip) this.#paced.shift()
+    this.#backlog.onPaced(rate, this.#roundTrip, now)
   }
 
   /** @param mayProbe whether this path may take the one upward probe that all paths share */
@@ -196,108 +277,162 @@ export class Congestion {
     this.#deliveries.push(round.delivered)
     if (this.#deliveries.length > DELIVERIES) this.#deliveries.shift()
     this.#foreignQueue = Math.min(this.#foreignQueue, round.queue)
-    this.#highest = Math.max(0.998 * this.#highest, round.queueHigh)
-    // On a path whose whole queue is short, half of the longest that was seen is a queue.
-    const low = round.queueHigh < Math.max(Math.min(3, this.#highest / 2), 0.1 * round.roundTrip)
+    this.#queue.onRound(round.queueHigh)
+    const low = this.#isLow(round.queueHigh)
     this.#lowRounds = low ? this.#lowRounds + 1 : 0
-    if (this.#lowRounds >= 2 && this.#state !== 'up') this.#learnFloor(round)
     const total = round.received + round.lost
-    if (this.#hasCollapsed(round.lost, total)) {
-      this.#collapse(now)
+    const mayLearn = this.#state === 'startup' ? this.#startLoss.isChance(round) : this.#state !== 'up'
+    if (this.#lowRounds >= 2 && mayLearn) this.#floor.learn(round)
+    this.#floor.bound(round)
+    if (this.#collapse.onRound(round.lost, total, this.floor) && this.#state !== 'compete') {
+      this.#fallBack(now)
       return
     }
-    const congested = this.#excess(round.lost, total) > 0 && !low
-    if (this.#state === 'startup' || this.#state === 'up') this.#grow(round, congested, now)
-    else if (this.#state === 'cruise') this.#hold(round, congested, now, mayProbe)
+    const congested = this.#floor.excess(round) > 0 && !low
+    const overflowed = this.#hasOverflowed(round)
+    if (this.#raisesQueue) this.#competition.disturb(this, after(now, 2 * (round.roundTrip + round.queueHigh)))
+    if (this.#state === 'compete') this.#share(round, overflowed, low, now)
+    else if (this.#state === 'startup' || this.#state === 'up') this.#grow(round, congested, now)
+    else if (this.#state === 'cruise') this.#hold(round, congested, overflowed, now, mayProbe)
     else if (this.#state === 'refill') this.#probe(now)
-  }
-
-  /** Three rounds of heavy loss, and more of it in the last two together than chance brings where COLLAPSE_LOSS is usual. */
-  #hasCollapsed(lost: number, total: number): boolean {
-    const isLossy = total >= 8 && lost / total > COLLAPSE_LOSS
-    this.#lossyRounds = isLossy ? this.#lossyRounds + 1 : 0
-    if (this.#lossyRounds <= 1) {
-      this.#lossyLost = 0
-      this.#lossyTotal = 0
-      return false
-    }
-    this.#lossyLost += lost
-    this.#lossyTotal += total
-    const expected = COLLAPSE_LOSS * this.#lossyTotal
-    const chance = 3 * Math.sqrt(expected * (1 - COLLAPSE_LOSS))
-    return this.#lossyRounds >= COLLAPSE_ROUNDS && this.#lossyLost > expected + chance
   }
 
   #grow(round: Round, congested: boolean, now: Instant): void {
     if (this.bandwidth > TRAIN_REFUTED * this.#train) this.#train = 0
-    if (this.bandwidth >= this.#fullRate * FULL_GROWTH) {
-      this.#fullRate = this.bandwidth
-      this.#fullRounds = 0
-    } else this.#fullRounds++
-    const isFull = this.#fullRounds >= (this.#state === 'startup' ? FULL_ROUNDS : 2)
-    if (congested || isFull) this.#drain(round.queue - this.#foreignQueue, now)
+    const isFull = this.#fullPipe.onRound(this.bandwidth, this.#state === 'startup' ? FULL_ROUNDS : FULL_ROUNDS_UP)
+    const rises = this.#state === 'startup' && this.#startLoss.rises(round)
+    if (!congested && !isFull && !rises) return
+    this.#showsQueue = false
+    this.#drain(round.queue - this.#foreignQueue, now)
   }
 
-  #hold(round: Round, congested: boolean, now: Instant, mayProbe: boolean): void {
+  #hold(round: Round, congested: boolean, overflowed: boolean, now: Instant, mayProbe: boolean): void {
     if (now < this.#blindUntil) return
+    if (this.#hasOthers(now)) {
+      this.#compete(round.queue, now)
+      return
+    }
     // Ours was drained: what was left of the queue is not ours.
-    if (Number.isFinite(this.#drainedQueue)) this.#foreignQueue = this.#drainedQueue
-    this.#drainedQueue = Infinity
-    this.#drainHoldsAt = NEVER
-    if (congested || round.queue - this.#foreignQueue > Math.max(15, round.roundTrip / 2)) {
+    const left = this.#yield?.least ?? Infinity
+    if (Number.isFinite(left))
+      this.#foreignQueue = Math.min(Math.max(0, left - this.#queue.target(this.#roundTrip)), this.#queue.highest / 2)
+    this.#yield = undefined
+    // What was lost in the first rounds may be older than our holding back.
+    const isOverfull = overflowed && this.#rounds >= 4
+    if (isOverfull && this.#corrected < Infinity && !this.#competition.isDisturbed(this, now)) {
+      this.#compete(round.queue, now)
+      this.#competition.cut(now)
+      return
+    }
+    if (congested || isOverfull || round.queue - this.#foreignQueue > Math.max(15, round.roundTrip / 2)) {
       // A queue grew though we hold back: the link is slower than we thought. Believe what it delivered lately: with losses
       // that say so too, in the last two rounds; without, a busy machine could look like that, and it had better rounds.
-      const seen = Math.max(...this.#deliveries.slice(congested ? -2 : 0)) / (1 - this.#floor)
+      const seen = this.#sent(congested ? 2 : DELIVERIES)
       this.#best = Math.min(this.bandwidth, Math.max(RATE_MIN, seen))
       this.#bestBefore = 0
+      if (isOverfull) this.#corrected = this.#best
       this.#drain(round.queue - this.#foreignQueue, now)
       return
     }
+    if (this.#rounds >= 4) this.#testFloor(now)
     const over = now - this.#stateSince >= this.#cruiseFor || this.#rounds >= CRUISE_ROUNDS_MAX
     if (over && mayProbe) this.#enter('refill', now)
   }
 
+  /** A queue stays when we hold back. */
+  #hasOthers(now: Instant): boolean {
+    if (this.#yield === undefined || !this.#yield.stands(this.#roundTrip, now)) return false
+    return this.#yield.least > this.#queue.foreignMin(this.#roundTrip, this.bandwidth)
+  }
+
+  get #raisesQueue(): boolean {
+    return this.#state === 'startup' || this.#state === 'up' || this.#state === 'drain'
+  }
+
+  #isLow(queue: number): boolean {
+    return this.#queue.isLow(queue, this.#roundTrip, this.bandwidth)
+  }
+
+  /** Something was lost, beyond what chance explains, when the queue was full. */
+  #hasOverflowed(round: Round): boolean {
+    return this.#queue.wasFull(this.bandwidth) && this.#floor.isExceeded(round)
+  }
+
+  /** The most that one of the last rounds delivered, and chance took. */
+  #sent(rounds: number): number {
+    return Math.max(RATE_MIN, ...this.#deliveries.slice(-rounds)) / (1 - this.floor)
+  }
+
+  /** Someone else fills the queue: share the link with him. */
+  #compete(queue: number, now: Instant): void {
+    this.#competition.join(this, this.#sent(2) * (this.#roundTrip + queue), now)
+    this.#spikes.clear()
+    this.#yield = undefined
+    this.#enter('compete', now)
+  }
+
+  #share(round: Round, overflowed: boolean, isLow: boolean, now: Instant): void {
+    const { received, lost, queue } = round
+    const delivered = this.#sent(1)
+    const roundTripMin = round.roundTrip
+    const roundTrip = roundTripMin + queue
+    if (lost >= 4 && lost > (this.floor + 0.1) * (received + lost)) this.#spikes.onHeavyLoss(roundTripMin, now)
+    const isProbed =
+      this.#queue.highest < PROBED_ROUND_TRIPS * roundTripMin && this.#spikes.areFrequent(roundTripMin, now)
+    const { floor } = this
+    const showing = { received, lost, floor, overflowed, roundTripMin, roundTrip, isLow, isProbed, delivered }
+    this.#competition.onRound(this, showing, now)
+    if (!this.#competition.has(this)) this.#stopCompeting(now)
+  }
+
+  #stopCompeting(now: Instant): void {
+    this.#best = this.#sent(DELIVERIES)
+    this.#bestBefore = 0
+    this.#corrected = Infinity
+    this.#foreignQueue = 0
+    this.#cruise(now)
+  }
+
   #probe(now: Instant): void {
-    this.#fullRate = this.bandwidth
-    this.#fullRounds = 0
+    this.#fullPipe.start(this.bandwidth)
     // A cycle in which the sender lacked data taught nothing: what was known before still counts.
     if (this.#best > 0) this.#bestBefore = this.#best
     this.#best = 0
+    this.#corrected = Infinity
+    this.#hasProbed = true
     this.#enter('up', now)
   }
 
   #drain(queue: number, now: Instant): void {
-    const backlog = this.#backlog(queue, now)
+    const backlog = this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now)
+    this.#drainTo = this.#queue.drainTarget(this.#roundTrip, now)
     this.#enter('drain', now)
-    this.#drainHoldsAt = after(now, this.#roundTrip)
-    this.#drainedQueue = Infinity
+    // Of what the link brings, which may be less than we thought.
+    const gain = Math.min(1, (PACING.drain * this.bandwidth) / this.#sent(2))
+    this.#yield = new Yield(gain, this.#lag, now)
     this.#drainUntil = after(now, (2 * backlog) / (1 - PACING.drain) + this.#roundTrip)
   }
 
-  /** The queue, ms, that will stand when all that was asked for until now has arrived: what we see is a round trip old. */
-  #backlog(queue: number, now: Instant): number {
-    let backlog = queue
-    for (const [i, { at, rate }] of this.#paced.entries()) {
-      const from = Math.max(at, now - this.#roundTrip)
-      backlog += (rate / this.bandwidth - 1) * Math.max(0, (this.#paced[i + 1]?.at ?? now) - from)
-    }
-    return Math.max(0, backlog)
-  }
-
   #cruise(now: Instant): void {
+    if (this.#state === 'drain') this.#yield?.end(now)
     this.#enter('cruise', now)
-    this.#cruiseFor = CRUISE_MS + 1_000 * this.#chance()
+    // A STARTUP that ended without a queue may have ended too early.
+    const first = this.#hasProbed || this.#showsQueue ? Infinity : CRUISE_FIRST_ROUND_TRIPS * this.#roundTrip
+    this.#cruiseFor = Math.min(CRUISE_MS, first) * (1 + this.#chance() / 2)
     this.#cruiseGain = 1
-    this.#blindUntil = after(now, this.#roundTrip)
+    this.#blindUntil = after(now, this.#lag)
   }
 
-  #collapse(now: Instant): void {
+  /** After so long we see the last of what was sent before the next PULL, ms. */
+  get #lag(): number {
+    return 1.25 * this.#roundTrip + this.#delay
+  }
+
+  #fallBack(now: Instant): void {
     this.#best = this.bandwidth / 2
     this.#bestBefore = 0
-    this.#floorLost = [0]
-    this.#floorTotal = [0]
-    this.#floor = 0
-    this.#lossyRounds = 0
+    this.#floor.forget()
+    this.#collapse.clear()
     this.#cruise(now)
   }
 
@@ -305,33 +440,5 @@ export class Congestion {
     this.#state = state
     this.#stateSince = now
     this.#rounds = 0
-  }
-
-  /** Loss above what the floor, three standard deviations and noise explain. */
-  #excess(lost: number, total: number): number {
-    if (total < 8) return 0
-    const floor = this.#floor
-    // Where the floor is not known yet, what was lost may be chance itself.
-    const chance = Math.min(0.5, Math.max(floor, lost / total))
-    const noise = Math.max(EXCESS_TOLERATED, 3 * Math.sqrt((chance * (1 - chance)) / total))
-    return lost / total - floor - noise
-  }
-
-  /** The floor is the loss over the last buckets of datagrams that met no queue. */
-  #learnFloor(round: Round): void {
-    const last = this.#floorLost.length - 1
-    this.#floorLost[last]! += round.lost
-    this.#floorTotal[last]! += round.received + round.lost
-    const total = this.#floorTotal.reduce((sum, n) => sum + n, 0)
-    const lost = this.#floorLost.reduce((sum, n) => sum + n, 0)
-    // Fewer than fifty datagrams say nothing: one loss would be two per cent.
-    if (total >= 50) this.#floor = Math.min(FLOOR_MAX, Math.max(0, lost / total))
-    if (this.#floorTotal[last]! < FLOOR_BUCKET_DATAGRAMS) return
-    this.#floorLost.push(0)
-    this.#floorTotal.push(0)
-    if (this.#floorLost.length > FLOOR_BUCKETS) {
-      this.#floorLost.shift()
-      this.#floorTotal.shift()
-    }
   }
 }

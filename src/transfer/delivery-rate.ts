@@ -4,6 +4,7 @@ import { type Instant, since } from '../units.js'
 
 /** Datagrams that a sample needs, unless it took long. */
 const SAMPLE_DATAGRAMS = 16
+const SAMPLE_MS = 2
 
 /** A sample of this length is little changed by what one read leaves behind. */
 const LAGGING_MS = 100
@@ -55,13 +56,13 @@ export class DeliveryRate {
     if (this.#startedAt === undefined || this.#datagrams === 0) return undefined
     const received = since(this.#startedAt, now)
     const enough =
-      (this.#datagrams >= SAMPLE_DATAGRAMS && received >= Math.max(roundTrip / 4, 1)) ||
+      (this.#datagrams >= SAMPLE_DATAGRAMS && received >= Math.max(roundTrip / 4, SAMPLE_MS)) ||
       (this.#datagrams >= 4 && received >= Math.max(roundTrip, 100))
     if (!enough || (hasMore && received < LAGGING_MS)) return undefined
     const sent = ((this.#lastSent - this.#startSent) >>> 0) / 1000
     const span = this.#lastSequence - this.#startSequence
     const missing = Math.max(0, span - this.#datagrams)
-    const tolerated = floor * span + 2 * Math.sqrt(floor * (1 - floor) * span)
+    const tolerated = floor * span + Math.sqrt(floor * (1 - floor) * span)
     const forgiven = (Math.min(missing, tolerated) * this.#octets) / this.#datagrams
     // A send time beyond a minute is a stamp gone wrong, not a measurement.
     const time = sent < 60_000 ? Math.max(received, sent) : received

@@ -1,6 +1,7 @@
 // What was lost on one path, from the sequence numbers that arrived. A number is lost when a later one arrived a
 // reordering window ago and it did not (RACK's rule, RFC 8985, with a window that grows where a path reorders).
 import { type Instant, since } from '../units.js'
+import type { LossCount } from './loss-floor.js'
 
 /** Sequence numbers remembered; what comes later than that is a duplicate for all we know. A power of two. */
 const REMEMBERED = 1 << 17
@@ -15,6 +16,8 @@ export class LossDetector {
   horizon = 0
   received = 0
   lost = 0
+  /** Runs of numbers one after the other that were declared lost. */
+  runs = 0
   /** Numbers declared lost that arrived after all. */
   spurious = 0
   readonly #seen = new Uint32Array(REMEMBERED / 32)
@@ -66,10 +69,25 @@ export class LossDetector {
       this.#checkpoints--
     }
     let lost = 0
-    for (let sequence = this.horizon + 1; sequence <= to; sequence++) if (!this.#has(sequence)) lost++
+    for (let sequence = this.horizon + 1; sequence <= to; sequence++) {
+      if (this.#has(sequence)) continue
+      lost++
+      if (this.#has(sequence - 1)) this.runs++
+    }
     this.horizon = Math.max(this.horizon, to)
     this.lost += lost
     return lost
+  }
+
+  /** What became of the numbers above `from`, up to `to`. */
+  countBetween(from: number, to: number): LossCount {
+    const count = { lost: 0, runs: 0, total: to - from }
+    for (let sequence = from + 1; sequence <= to; sequence++) {
+      if (this.#has(sequence)) continue
+      count.lost++
+      if (this.#has(sequence - 1)) count.runs++
+    }
+    return count
   }
 
   #has(sequence: number): boolean {

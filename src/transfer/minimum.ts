@@ -20,6 +20,11 @@ export class WindowedMinimum {
     if (value < this.#current) this.#current = value
   }
 
+  /** Forgets nothing for another half of the span. */
+  hold(now: Instant): void {
+    if (this.#turnsAt !== undefined && now < this.#turnsAt) this.#turnsAt = after(now, this.#half)
+  }
+
   /** Infinity before the first update. */
   get value(): number {
     return Math.min(this.#current, this.#previous)

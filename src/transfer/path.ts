@@ -5,6 +5,7 @@ import type { Endpoint } from '../endpoint.js'
 import { after, earliest, type Instant, ms, NEVER, since } from '../units.js'
 import { CHUNK_HEADER_BYTES, CONTROL_BYTES_MAX, HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
+import type { Competition } from './competition.js'
 import { Congestion, RATE_INITIAL, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
 import { DeliveryRate } from './delivery-rate.js'
 import { type Arrival, LossDetector } from './loss.js'
@@ -14,6 +15,7 @@ import { IP_UDP_BYTES } from './pacer.js'
 import { PathMtu } from './path-mtu.js'
 import { PathTrace } from './path-trace.js'
 import type { PathProgress } from './report.js'
+import { RoundCount } from './round-count.js'
 import { RoundTrip } from './round-trip.js'
 import type { Trace } from './trace.js'
 import { Train } from './train.js'
@@ -55,6 +57,8 @@ export interface PathOptions {
   /** UDP payload of the longest datagram that our own interface carries. */
   readonly datagramMax: number
   readonly chance: () => number
+  /** That of all paths of the transfer. */
+  readonly competition: Competition
   readonly trace?: Trace | undefined
 }
 
@@ -105,19 +109,15 @@ export class Path {
   readonly #delivery = new DeliveryRate()
   readonly #delay = new WindowedMinimum(DELAY_SPAN_MS)
   #delayBase: number | undefined
-  /** Least queueing delay of the sample under way, and of the round under way. */
+  /** Least queueing delay of the sample under way. */
   #sampleQueue = Infinity
   #lastEcho = -1
   #roundEnd = 0
-  #roundStart: Instant
-  #roundOctets = 0
-  #roundReceived = 0
-  #roundLost = 0
-  #roundQueue = Infinity
-  #roundQueueHigh = 0
+  readonly #round: RoundCount
   #sincePull = 0
   #chunkSize: number
   readonly #chance: () => number
+  readonly #competition: Competition
 
   constructor(options: PathOptions, now: Instant) {
     this.endpoint = options.endpoint
@@ -129,10 +129,11 @@ export class Path {
     this.#chunkSize = options.chunkSize
     this.mtu = new PathMtu(CHUNK_HEADER_BYTES + options.chunkSize, options.datagramMax)
     this.#chance = options.chance
+    this.#competition = options.competition
     this.congestion = this.#newCongestion(now)
     this.heardAt = now
     this.usefulAt = now
-    this.#roundStart = now
+    this.#round = new RoundCount(now)
     this.trace = options.trace && new PathTrace(options.trace, this, now)
   }
 
@@ -158,7 +159,7 @@ export class Path {
     if (this.state === 'suspended') this.#resume()
     this.#sincePull++
     const wire = octets + IP_UDP_BYTES
-    this.#roundOctets += wire
+    this.#round.octets += wire
     if (isLargest) this.proof = sentAt
     this.#delivery.onArrival(sequence, sentAt, wire, appLimited, now)
     this.#onTrain(this.#train.onArrival(sequence, sentAt, wire, now))
@@ -243,12 +244,17 @@ export class Path {
    */
   endBatch(now: Instant, mayProbe: boolean, hasMore = false): void {
     this.loss.checkpoint(now)
+    if (this.congestion.state === 'compete') {
+      // While others fill the queue its true minimum is not seen.
+      this.#delay.hold(now)
+      this.roundTrip.holdMinimum(now)
+    }
     this.loss.advance(now, this.roundTrip.smoothed)
+    this.congestion.onLosses(this.loss, now)
     const sample = this.#delivery.sample(now, this.roundTrip.minimum, this.congestion.floor, hasMore)
     if (sample !== undefined) {
       this.congestion.onSample({ ...sample, queue: this.#sampleQueue }, now)
-      this.#roundQueue = Math.min(this.#roundQueue, this.#sampleQueue)
-      this.#roundQueueHigh = Math.max(this.#roundQueueHigh, this.#sampleQueue)
+      this.#round.onSample(this.#sampleQueue)
       this.#sampleQueue = Infinity
     }
     if (this.#lastEcho >= 0 && this.#echoedPull() >= this.#roundEnd) this.#endRound(now, mayProbe)
@@ -380,7 +386,7 @@ export class Path {
     const roundTrip = this.roundTrip.smoothed
     const datagram = CHUNK_HEADER_BYTES + this.#chunkSize + IP_UDP_BYTES
     const initialRate = Math.max(RATE_INITIAL, (WINDOW_INITIAL * datagram) / Math.max(1, roundTrip))
-    return new Congestion(now, initialRate, roundTrip, this.#chance)
+    return new Congestion(now, initialRate, roundTrip, this.#chance, this.#competition)
   }
 
   #onEcho(echo: number, hold: number, now: Instant): void {
@@ -409,32 +415,19 @@ export class Path {
     this.#delayBase ??= difference
     const delay = ((difference - this.#delayBase) | 0) / 1000
     this.#delay.update(delay, now)
-    this.#sampleQueue = Math.min(this.#sampleQueue, delay - this.#delay.value)
+    const queue = delay - this.#delay.value
+    this.#sampleQueue = Math.min(this.#sampleQueue, queue)
+    this.congestion.onDelay(queue, now)
   }
 
   #endRound(now: Instant, mayProbe: boolean): void {
-    const received = this.loss.received - this.#roundReceived
-    const lost = Math.max(0, this.loss.lost - this.#roundLost)
-    const time = Math.max(0.05, since(this.#roundStart, now))
-    if (received > 0 && Number.isFinite(this.#roundQueue)) {
-      const round = {
-        received,
-        lost,
-        queue: this.#roundQueue,
-        queueHigh: this.#roundQueueHigh,
-        delivered: this.#roundOctets / time,
-        roundTrip: this.roundTrip.minimum,
-      }
+    const round = this.#round.result(this.loss, this.roundTrip.minimum, now)
+    if (round !== undefined) {
       this.congestion.onRound(round, now, mayProbe)
-      this.trace?.onRound({ octets: this.#roundOctets, time, queue: this.#roundQueue }, now)
+      this.trace?.onRound({ octets: this.#round.octets, time: this.#round.time(now), queue: round.queue }, now)
     }
     this.#roundEnd = this.pullSequence + 1
-    this.#roundStart = now
-    this.#roundOctets = 0
-    this.#roundReceived = this.loss.received
-    this.#roundLost = this.loss.lost
-    this.#roundQueue = Infinity
-    this.#roundQueueHigh = 0
+    this.#round.start(this.loss, now)
   }
 
   /** Share of datagrams lost so far, 0 to 1. */

@@ -4,26 +4,27 @@ import { type Endpoint, sameEndpoint } from '../endpoint.js'
 import type { Instant } from '../units.js'
 import * as bulk from '../wire/bulk.js'
 import type { CollectorOptions, PeerSource } from './collector-options.js'
+import { Competition } from './competition.js'
 import { PATH_SOURCES_FROM } from './ledger.js'
 import { Path } from './path.js'
 import type { Trace } from './trace.js'
 
+type PathsOptions = Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax' | 'background'>
+
 export class Paths {
   /** In the order in which they were added; dead ones stay, for the accounts. */
   readonly all: Path[]
-  readonly #options: Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax'>
+  readonly #options: PathsOptions
   readonly #trace: Trace | undefined
+  readonly #competition: Competition
   /** Those that live, by the low half of the session. */
   readonly #bySession = new Map<number, Path>()
 
-  constructor(
-    options: Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax'>,
-    all: Path[],
-    trace: Trace | undefined,
-  ) {
+  constructor(options: PathsOptions, all: Path[], trace: Trace | undefined, now: Instant) {
     this.#options = options
     this.all = all
     this.#trace = trace
+    this.#competition = new Competition(now, options.background)
   }
 
   add(source: PeerSource, chunkSize: number, now: Instant): Path {
@@ -37,6 +38,7 @@ export class Paths {
         chunkSize,
         datagramMax,
         chance: () => random.u32() / 2 ** 32,
+        competition: this.#competition,
         trace: this.#trace,
       },
       now,

@@ -34,6 +34,11 @@ export class RoundTrip {
     this.#smoothedMs += (rtt - this.#smoothedMs) / 8
   }
 
+  /** The minimum is not forgotten for now. */
+  holdMinimum(now: Instant): void {
+    this.#filter.hold(now)
+  }
+
   get hasSample(): boolean {
     return this.#samples > 0
   }

@@ -6,12 +6,12 @@ import { runRates, summarise } from '../../src/sim/rate.js'
 import { GOAL, misses, type RateResult, rateLinkOf, runRate } from '../../src/sim/rate-run.js'
 
 const SEEDS = 60
-/** Of 500 seeds 98.6 % were within 10 % of the limit; 60 drawn from such links miss more than three times in 1 draw of 100. */
+/** Of 500 seeds 99.2 % were within 10 % of the limit; 60 drawn from such links miss more than three times in 1 draw of 100. */
 const FAR_MAX = 3
 /** None of 500 links was when this was written. */
 const UNDER_HALF_MAX = 0
-/** One in 19 had more than three products in flight: short round trips with a queue of several products. */
-const CROWDED_MAX = 6
+/** Two of 500 had more in flight than the goal allows. */
+const CROWDED_MAX = 1
 /** Losses of up to this share cost no link of 500 more than 10 %. */
 const MODEST_LOSS = 0.15
 
@@ -40,12 +40,12 @@ t.test('after 10 s nearly every random link carries what it can, and none is flo
   atMost(
     CROWDED_MAX,
     seedsWhere(({ inFlight, inFlightMax }) => inFlight > inFlightMax),
-    'more than three products in flight',
+    'too much in flight',
   )
   atMost(
     0,
-    seedsWhere(({ inFlight, inFlightMax }) => inFlight > 2 * inFlightMax),
-    'more than six products in flight',
+    seedsWhere(({ inFlight, inFlightMax }) => inFlight > 1.5 * inFlightMax),
+    'half as much again in flight',
   )
   atMost(
     0,

@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { SeededRandom } from '../../src/sim/random.js'
+import { Competition } from '../../src/transfer/competition.js'
 import { DeliveryRate } from '../../src/transfer/delivery-rate.js'
 import { LossDetector } from '../../src/transfer/loss.js'
 import { WindowedMinimum } from '../../src/transfer/minimum.js'
@@ -547,7 +548,11 @@ class Link {
 function pathOf(roundTrip: number, chance: () => number): Path {
   const endpoint = { address: '10.0.0.1', port: 4_000 }
   const chunkSize = DATAGRAM - 56
-  return new Path({ endpoint, number: 4, session: 1n, roundTrip, chunkSize, datagramMax: 0, chance }, instant(0))
+  const competition = new Competition(instant(0))
+  return new Path(
+    { endpoint, number: 4, session: 1n, roundTrip, chunkSize, datagramMax: 0, chance, competition },
+    instant(0),
+  )
 }
 
 function isSound(path: Path): boolean {

@@ -6,6 +6,7 @@ import { divideIntoFragments, FileLayout } from '../../src/content/layout.js'
 import { Wanted } from '../../src/content/wanted.js'
 import { SeededRandom } from '../../src/sim/random.js'
 import { Assembly, OPEN_BLOCKS_MAX, type OpenBlock } from '../../src/transfer/assembly.js'
+import { Competition } from '../../src/transfer/competition.js'
 import type { TransferEffect } from '../../src/transfer/effect.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from '../../src/transfer/ledger.js'
 import { LocalSource } from '../../src/transfer/local-source.js'
@@ -595,6 +596,7 @@ function pathOf(i: number): Path {
     chunkSize: CHUNK,
     datagramMax: 0,
     chance: () => 0.5,
+    competition: new Competition(START),
   }
   return new Path(options, START)
 }

@@ -1,0 +1,113 @@
+// The share of datagrams that chance takes, learned where nothing else can: without a queue.
+
+const BUCKETS = 8
+const BUCKET_DATAGRAMS = 200
+const SHARE_MAX = 0.25
+/** Fewer say nothing: one loss of fifty would be two per cent. */
+const KNOWN_DATAGRAMS = 50
+/** What is lost of so many datagrams, whenever, bounds the floor from above. */
+const BOUND_DATAGRAMS = 1_000
+/** Loss above the floor that is still chance or noise (BBRv3's threshold). */
+const TOLERATED = 0.02
+/** Standard deviations beyond which a loss is no chance any more. */
+const NO_CHANCE = 4
+
+export interface Losses {
+  readonly received: number
+  readonly lost: number
+  /** Runs of datagrams sent one after the other that were lost: a burst of chance is one. */
+  readonly runs: number
+}
+
+export interface LossCount {
+  lost: number
+  runs: number
+  total: number
+}
+
+export class LossFloor {
+  #buckets: LossCount[] = [emptyCount()]
+  #known: LossCount = emptyCount()
+  #bound: LossCount = emptyCount()
+  #share = 0
+
+  /** 0 to 0.25. */
+  get share(): number {
+    return this.#share
+  }
+
+  /** Runs of losses that a datagram meets, on the average. */
+  get strikes(): number {
+    return this.#known.runs / Math.max(1, this.#known.total)
+  }
+
+  forget(): void {
+    this.#buckets = [emptyCount()]
+    this.#known = emptyCount()
+    this.#share = 0
+  }
+
+  /** Takes what a round without a queue showed: the floor is the loss over the last buckets. */
+  learn(losses: Losses): void {
+    const last = this.#buckets[this.#buckets.length - 1]!
+    add(last, losses)
+    this.#sum()
+    if (last.total < BUCKET_DATAGRAMS) return
+    this.#buckets.push(emptyCount())
+    if (this.#buckets.length > BUCKETS) this.#buckets.shift()
+  }
+
+  /** Takes what any round showed: of no thousand datagrams chance takes more than what was lost. */
+  bound(losses: Losses): void {
+    add(this.#bound, losses)
+    if (this.#bound.total < BOUND_DATAGRAMS) return
+    const most = this.#bound.lost + 3 * Math.sqrt(this.#bound.lost) + 3
+    if (this.#share * this.#bound.total > most) this.set(this.#bound)
+    this.#bound = emptyCount()
+  }
+
+  /** Loss above what the floor, three standard deviations and noise explain. */
+  excess({ lost, received }: Losses): number {
+    const total = lost + received
+    if (total < 8) return 0
+    // Where the floor is not known yet, what was lost may be chance itself.
+    const chance = Math.min(0.5, Math.max(this.#share, lost / total))
+    const noise = Math.max(TOLERATED, 3 * Math.sqrt((chance * (1 - chance)) / total))
+    return lost / total - this.#share - noise
+  }
+
+  /** Chance does not explain these losses, as far as the floor is known. */
+  isExceeded({ received, lost, runs }: Losses): boolean {
+    const total = received + lost
+    const known = Math.max(1, this.#known.total)
+    const rate = this.#share === 0 ? 0 : this.strikes
+    return runs > rate * total + NO_CHANCE * Math.sqrt(rate * (total + total ** 2 / known))
+  }
+
+  /** What was lost at a rate at which nothing but chance takes anything. */
+  set(count: LossCount): void {
+    this.#buckets = [count]
+    this.#sum()
+  }
+
+  #sum(): void {
+    this.#known = emptyCount()
+    for (const { lost, runs, total } of this.#buckets) {
+      this.#known.lost += lost
+      this.#known.runs += runs
+      this.#known.total += total
+    }
+    const { lost, total } = this.#known
+    if (total >= KNOWN_DATAGRAMS) this.#share = Math.min(SHARE_MAX, Math.max(0, lost / total))
+  }
+}
+
+function emptyCount(): LossCount {
+  return { lost: 0, runs: 0, total: 0 }
+}
+
+function add(count: LossCount, { received, lost, runs }: Losses): void {
+  count.lost += lost
+  count.runs += runs
+  count.total += received + lost
+}

@@ -1,0 +1,193 @@
+// What a path concludes from the queue and from losses when others share its link.
+import t from 'tap'
+import { Backlog } from '../../src/transfer/backlog.js'
+import { Collapse } from '../../src/transfer/collapse.js'
+import { Competition, type Showing } from '../../src/transfer/competition.js'
+import { CubicWindow } from '../../src/transfer/cubic-window.js'
+import { FloorTest } from '../../src/transfer/floor-test.js'
+import { LossDetector } from '../../src/transfer/loss.js'
+import { LossFloor } from '../../src/transfer/loss-floor.js'
+import { QueueView } from '../../src/transfer/queue-view.js'
+import { Spikes } from '../../src/transfer/spikes.js'
+import { StartLoss } from '../../src/transfer/start-loss.js'
+import { Yield } from '../../src/transfer/yield.js'
+import { instant } from '../../src/units.js'
+
+const ROUND_TRIP = 40
+
+t.test('a CUBIC window', async t => {
+  const window = new CubicWindow(300_000, instant(0))
+  window.cut(300_000, instant(0))
+  t.equal(window.octets, 210_000, 'is cut to seven tenths')
+  window.grow(ROUND_TRIP, 10, 100_000, instant(1_000))
+  t.equal(window.octets, 210_000, 'does not grow while it is not used')
+  let now = 0
+  for (; now < 20_000 && window.octets < 300_000; now += ROUND_TRIP) {
+    window.grow(ROUND_TRIP, ROUND_TRIP, window.octets, instant(now))
+  }
+  // K = cbrt(W_max (1 - beta) / C) = cbrt(200 x 0.3 / 0.4) = 5.3 s (RFC 9438, section 4.2).
+  t.ok(now > 3_000 && now < 5_600, `is back after ${now} ms`)
+  window.cut(10, instant(now))
+  t.ok(window.octets >= 3_000, 'keeps two segments')
+})
+
+t.test('a queue that stays when we hold back is not ours', async t => {
+  const held = (queueAt: (ms: number) => number) => {
+    const test = new Yield(0.5, ROUND_TRIP, instant(0))
+    for (let now = 0; now <= 200; now += 5) test.onDelay(queueAt(now), ROUND_TRIP, instant(now))
+    return test.stands(ROUND_TRIP, instant(200))
+  }
+  t.equal(
+    held(() => 30),
+    true,
+    'it stays',
+  )
+  t.equal(
+    held(now => Math.max(0, 100 - 0.5 * Math.max(0, now - ROUND_TRIP))),
+    false,
+    'it goes away as fast as ours would',
+  )
+})
+
+t.test('a prober is known by frequent spikes of the queue', async t => {
+  const seen = (queueAt: (ms: number) => number) => {
+    const spikes = new Spikes()
+    let areFrequent = false
+    for (let now = 0; now < 60 * ROUND_TRIP; now++) {
+      spikes.onDelay(queueAt(now), ROUND_TRIP, instant(now))
+      areFrequent ||= spikes.areFrequent(ROUND_TRIP, instant(now))
+    }
+    return areFrequent
+  }
+  const cycle = 8 * ROUND_TRIP
+  t.equal(
+    seen(now => (now % cycle < ROUND_TRIP ? 15 : 5)),
+    true,
+    'one round trip in eight',
+  )
+  t.equal(
+    seen(now => 5 + (now % 2_000) / 100),
+    false,
+    'a saw tooth of two seconds',
+  )
+  t.equal(
+    seen(() => 20),
+    false,
+    'a queue that stands',
+  )
+})
+
+t.test('the loss floor', async t => {
+  const floor = new LossFloor()
+  floor.learn({ received: 900, lost: 100, runs: 90 })
+  t.equal(floor.share, 0.1)
+  t.equal(floor.strikes, 0.09)
+  t.ok(floor.excess({ received: 90, lost: 10, runs: 9 }) <= 0, 'explains as much again')
+  t.ok(floor.excess({ received: 60, lost: 40, runs: 30 }) > 0, 'does not explain four times as much')
+  t.equal(floor.isExceeded({ received: 90, lost: 10, runs: 9 }), false)
+  t.equal(floor.isExceeded({ received: 50, lost: 50, runs: 40 }), true)
+  floor.bound({ received: 2_000, lost: 10, runs: 10 })
+  t.ok(floor.share < 0.01, 'is no higher than what is lost')
+  floor.learn({ received: 10, lost: 10_000, runs: 1 })
+  t.equal(floor.share, 0.25, 'never exceeds a quarter')
+})
+
+t.test('a floor test finds that losses end when we hold back', async t => {
+  const after = (isLost: (sequence: number, isHolding: boolean) => boolean) => {
+    const loss = new LossDetector()
+    const test = new FloorTest(0.2, 1_000, 800, ROUND_TRIP, instant(0))
+    t.ok(test.gain < 0.8 && test.gain > 0.5, `it keeps ${test.gain} of the rate`)
+    for (let i = 1; i < 3_000; i++) {
+      const now = instant(i * 1.5)
+      if (!isLost(i, test.isHolding(instant(now - ROUND_TRIP)))) loss.onArrival(i)
+      loss.checkpoint(now)
+      loss.advance(now, ROUND_TRIP)
+      const result = test.onBatch(loss, now)
+      if (result !== undefined) return result
+    }
+    return undefined
+  }
+  t.equal(after(i => i % 5 === 0)?.isChance, true, 'they go on')
+  const ended = after((i, isHolding) => !isHolding && i % 5 === 0)
+  t.equal(ended?.isChance, false, 'they end')
+  t.ok(ended !== undefined && ended.count.lost < 0.1 * ended.count.total, 'what is left is the new floor')
+})
+
+t.test('losses of STARTUP that come with a higher rate are no chance', async t => {
+  const steady = new StartLoss()
+  t.equal(steady.rises({ received: 90, lost: 10, runs: 9 }), false)
+  t.equal(steady.rises({ received: 180, lost: 20, runs: 18 }), false, 'as many at twice the rate')
+  t.equal(steady.isChance({ received: 180, lost: 30, runs: 18 }), true)
+  t.equal(steady.rises({ received: 180, lost: 120, runs: 80 }), true, 'many more')
+  t.equal(steady.isChance({ received: 180, lost: 120, runs: 80 }), false)
+  t.equal(steady.rises({ received: 180, lost: 120, runs: 3 }), false, 'in three bursts')
+})
+
+t.test('a collapse needs three rounds of heavy loss', async t => {
+  const collapse = new Collapse()
+  t.equal(collapse.onRound(60, 100, 0), false)
+  t.equal(collapse.onRound(60, 100, 0), false)
+  t.equal(collapse.onRound(60, 100, 0), true)
+  const usual = new Collapse()
+  t.strictSame(
+    [1, 2, 3, 4].map(() => usual.onRound(24, 100, 0.25)),
+    [false, false, false, false],
+    'what chance takes is none',
+  )
+})
+
+t.test('the backlog counts what was asked for and is not seen yet', async t => {
+  const backlog = new Backlog()
+  backlog.onPaced(200, ROUND_TRIP, instant(0))
+  t.equal(backlog.of(5, 100, ROUND_TRIP, instant(20)), 25, 'twice the link for 20 ms')
+  backlog.onPaced(50, ROUND_TRIP, instant(20))
+  t.equal(backlog.of(5, 100, ROUND_TRIP, instant(40)), 15, 'then half of it as long')
+  t.equal(backlog.of(0, 100, ROUND_TRIP, instant(200)), 0, 'never below nothing')
+})
+
+t.test('what counts as a queue', async t => {
+  const queue = new QueueView(instant(0))
+  t.equal(
+    queue.isLow(2.9, 40, 12_500),
+    false || queue.isLow(2.9, 20, 12_500),
+    'up to 3 ms or a tenth of the round trip',
+  )
+  t.equal(queue.isLow(5, 40, 12_500), false)
+  t.equal(queue.isLow(5, 40, 200), true, 'one datagram of a slow link')
+  t.equal(queue.isStanding(4, 40), false)
+  t.equal(queue.isStanding(6, 40), true)
+  queue.onRound(2)
+  queue.overflowsEarly()
+  t.equal(queue.isLow(1.5, 40, 12_500), false, 'half of a queue that overflows at 2 ms')
+  t.equal(queue.drainTarget(40, instant(1_000)), 2)
+  t.equal(queue.drainTarget(40, instant(5_000)), 0, 'no empty queue seen for long')
+  queue.onSample(0.1, instant(5_000))
+  t.equal(queue.drainTarget(40, instant(5_001)), 2)
+})
+
+t.test('paths that compete share one window', async t => {
+  const competition = new Competition(instant(0))
+  const [a, b] = [{}, {}]
+  competition.join(a, 300_000, instant(0))
+  t.equal(competition.windowOf(a), 300_000)
+  competition.join(b, 100_000, instant(0))
+  t.ok(Math.abs(competition.windowOf(a) - 300_000) < 1 && Math.abs(competition.windowOf(b) - 100_000) < 1)
+  const showing: Showing = {
+    received: 100,
+    lost: 10,
+    floor: 0,
+    overflowed: true,
+    roundTripMin: ROUND_TRIP,
+    roundTrip: 60,
+    isLow: false,
+    isProbed: false,
+    delivered: 5_000,
+  }
+  competition.onRound(b, showing, instant(400))
+  t.ok(competition.windowOf(a) < 300_000, 'a loss of one is answered by both')
+  competition.onRound(b, showing, instant(2_000))
+  t.ok(competition.has(b) && !competition.has(a), 'who is silent leaves')
+  competition.leave(b)
+  t.equal(competition.has(b), false)
+  t.equal(competition.windowOf(b), 0)
+})
