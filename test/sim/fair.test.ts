@@ -1,0 +1,57 @@
+// The rate control beside TCP. Real CUBIC and BBR of the kernel behave as these models do within some tens of per cent;
+// bench/README.md says how to measure them.
+import t from 'tap'
+import { UsageError } from '../../src/errors.js'
+import { BESIDE, runBeside } from '../../src/sim/beside.js'
+import { FAIR, OPPONENTS, QUEUES, runFair } from '../../src/sim/fair.js'
+
+const SECONDS = 40
+
+for (const opponents of OPPONENTS) {
+  for (const queue of QUEUES) {
+    t.test(`a fair share beside ${opponents.rivals} ${opponents.rival}, queue of ${queue} products`, async t => {
+      const { fairness, ours, theirs } = runBeside(1, { ...BESIDE, ...opponents, queue, seconds: SECONDS })
+      t.ok(fairness >= FAIR.least && fairness <= FAIR.most, `${fairness.toFixed(2)} of an equal share`)
+      t.ok(ours + theirs > 0.9 * BESIDE.rate, `together ${(ours + theirs).toFixed(1)} of ${BESIDE.rate} Mbit/s`)
+    })
+  }
+}
+
+t.test('four peers behind one bottleneck take one share', async t => {
+  for (const queue of QUEUES) {
+    const { fairness } = runBeside(1, { ...BESIDE, peers: 4, queue, seconds: SECONDS })
+    t.ok(
+      fairness >= FAIR.least && fairness <= FAIR.most,
+      `${fairness.toFixed(2)} of one share, queue of ${queue} products`,
+    )
+  }
+})
+
+t.test('who comes late gets a share, too', async t => {
+  const { fairness } = runBeside(1, { ...BESIDE, late: 20, seconds: SECONDS })
+  t.ok(fairness >= FAIR.least, `${fairness.toFixed(2)} of an equal share`)
+})
+
+t.test('in the background the link is left to others, and used when it is free', async t => {
+  for (const queue of [1, 4]) {
+    const { fairness } = runBeside(1, { ...BESIDE, queue, background: true, seconds: SECONDS })
+    t.ok(fairness < 0.3, `${fairness.toFixed(2)} of an equal share, queue of ${queue} products`)
+  }
+  const { ours } = runBeside(1, { ...BESIDE, rivals: 0, background: true, seconds: 10 })
+  t.ok(ours > 0.95 * BESIDE.rate, `${ours.toFixed(1)} of ${BESIDE.rate} Mbit/s alone`)
+})
+
+t.test('TCP models share a link among themselves', async t => {
+  const { theirs, ours } = runBeside(1, { ...BESIDE, rivals: 4, peers: 1, queue: 1, seconds: SECONDS })
+  t.ok(theirs > ours, 'four connections get more than one')
+})
+
+t.test('the command prints a row for each cell', async t => {
+  const lines: string[] = []
+  runFair(['--seconds', '1'], line => lines.push(line))
+  t.equal(lines.length, 1 + OPPONENTS.length * QUEUES.length)
+  t.match(lines[1], /1 cubic +0\.25 +\d+\.\d +\d+\.\d +\d\.\d\d +\d+\.\d\d % +\d+/)
+  for (const argv of [['--peers', '0'], ['--seconds', 'x'], ['--seeds', '-1'], ['--nothing']]) {
+    t.throws(() => runFair(argv, () => {}), UsageError, argv.join(' '))
+  }
+})
