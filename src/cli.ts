@@ -58,6 +58,7 @@ Options of get
   --overwrite, --rename, --skip
                        what to do where a file is in the way, or a name that not every system can hold
   --any-names          write such names as they are
+  --background         take only what others leave of the links
   --restart            drop what an earlier run left instead of going on with it
   --trace FILE         write down what the transfer does, as JSON lines (spec/interface.md)
 
@@ -71,6 +72,7 @@ Options of peer
   --no-collect         don't, not even on port 5001
   --out PATH           where a collector writes; reconstructed_file.txt beside the shared file
   --once               a collector leaves when it is done
+  --background         a collector takes only what others leave of the links
   --restart            a collector drops what an earlier run left instead of going on with it
   --trace FILE         a collector writes down what the transfer does, as JSON lines (spec/interface.md)
 
@@ -111,6 +113,7 @@ const GET_FLAGS = {
   rename: { type: 'boolean' },
   skip: { type: 'boolean' },
   anyNames: { type: 'boolean' },
+  background: { type: 'boolean' },
   restart: { type: 'boolean' },
   trace: { type: 'string' },
 } as const
@@ -123,6 +126,7 @@ const PEER_FLAGS = {
   collect: { type: 'boolean' },
   out: { type: 'string', shortFlag: 'o' },
   once: { type: 'boolean' },
+  background: { type: 'boolean' },
   restart: { type: 'boolean' },
   trace: { type: 'string' },
 } as const
@@ -209,7 +213,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
   checkCount(positionals, 2, 'peer takes a port and a TTL, no more')
   const port = portOf(portText)
   const collect = typeof flags.collect === 'boolean' ? flags.collect : port === COLLECTOR_PORT
-  for (const flag of ['out', 'once', 'restart', 'trace'] as const) {
+  for (const flag of ['out', 'once', 'background', 'restart', 'trace'] as const) {
     if (!collect && flags[flag] !== undefined) throw new UsageError(`--${flag} is for a collector: add --collect`)
   }
   const options = {
@@ -222,6 +226,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
     out: textOf(flags, 'out'),
     collect,
     once: flags.once === true,
+    background: flags.background === true,
     restart: flags.restart === true,
     limit: optional(textOf(flags, 'limit'), rateOf),
     wait: flags.wait === true,
@@ -267,6 +272,7 @@ function getCommand([what, ...more]: readonly string[], flags: Flags): Command {
     yes: flags.yes === true,
     taken: decisions[0] ?? ('refuse' as const),
     anyNames: flags.anyNames === true,
+    background: flags.background === true,
     restart: flags.restart === true,
     trace: textOf(flags, 'trace'),
   }

@@ -72,6 +72,8 @@ export interface PeerOptions extends NodeOptions {
   }
   /** Bits a second that may be uploaded, and that may be collected; undefined: as fast as the paths carry. */
   readonly limit?: number
+  /** Collects with what others leave of the links: it yields to them, rather than share. */
+  readonly background?: boolean
   /** Waits for a manager for as long as it takes. */
   readonly wait?: boolean
   /** Path of a file for what a transfer does, line by line (spec/interface.md, "Trace"); one that is there is emptied. */
@@ -126,6 +128,7 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
             ...(options.collect && { collect: collectOf(options.collect, files) }),
             uploadLimit: limit,
             downloadLimit: limit,
+            background: options.background ?? false,
             receiveBuffer: socket.receiveBuffer,
             datagramMax: Math.min(socket.maxDatagram, longestDatagram(socket.local.address, socket.kind)),
             wait: options.wait ?? false,

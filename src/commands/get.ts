@@ -19,6 +19,7 @@ export interface GetCommand extends JoinCommand {
   readonly yes: boolean
   readonly taken: NonNullable<GetOptions['taken']>
   readonly anyNames: boolean
+  readonly background: boolean
   readonly restart: boolean
   /** Where the transfer is traced to. */
   readonly trace: string | undefined
@@ -33,7 +34,11 @@ export async function runGet(command: GetCommand, signal: AbortSignal): Promise<
   const told = new Set<GetEvent['kind']>()
   let peer: Peer | undefined
   try {
-    peer = await createPeer({ ...joinOptions(command), ...(trace === undefined ? {} : { trace }) })
+    peer = await createPeer({
+      ...joinOptions(command),
+      background: command.background,
+      ...(trace === undefined ? {} : { trace }),
+    })
     output.emit('started', { role: 'get', local: endpointKey(peer.local), manager: command.manager })
     output.live(`looking for ${printable(command.what)} …`)
     const got = await get(peer, command, signal, output, told)

@@ -36,6 +36,7 @@ export interface PeerCommand {
   /** A collector leaves when it is done. */
   readonly once: boolean
   /** A collector drops what an earlier run left. */
+  readonly background: boolean
   readonly restart: boolean
   /** Bits a second that may be uploaded, and collected. */
   readonly limit: number | undefined
@@ -135,11 +136,12 @@ function fail(
 }
 
 function nodeOptions(command: PeerCommand, own: string | undefined, out: string): PeerOptions {
-  const { port, manager, wait, ttl, listen, limit, once, restart, trace, socket } = command
+  const { port, manager, wait, ttl, listen, limit, background, once, restart, trace, socket } = command
   return {
     port,
     manager,
     wait,
+    background,
     share: own === undefined ? [] : [own],
     ...(ttl === undefined ? {} : { ttl }),
     ...(listen === undefined ? {} : { listen }),

@@ -33,6 +33,7 @@ export interface FetchOptions {
   readonly receiveBuffer: number
   /** Octets a millisecond. */
   readonly limit: number | undefined
+  readonly background?: boolean | undefined
   readonly random: Random
   readonly digests: Digests
   readonly trace?: boolean | undefined

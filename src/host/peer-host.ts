@@ -45,6 +45,8 @@ export interface PeerHostOptions {
   readonly uploadLimit?: number | undefined
   /** kbit/s that a collector asks all peers together for; undefined = none. */
   readonly downloadLimit?: number | undefined
+  /** See CollectorOptions. */
+  readonly background?: boolean | undefined
   /** UDP payload of the longest datagram that our own interface carries; undefined: no longer ones than usual are tried. */
   readonly datagramMax?: number | undefined
   /** Octets that our socket holds. */
@@ -103,6 +105,7 @@ export class PeerHost implements Host {
       datagramMax,
       receiveBuffer: options.receiveBuffer,
       limit: octetsPerMillisecond(options.downloadLimit),
+      background: options.background,
       random,
       digests,
       trace: options.trace,

@@ -67,6 +67,7 @@ const REFUSED: readonly (readonly [args: string, words: RegExp])[] = [
   ['doctor --port 4000', /--port is no flag of doctor, but of manager/],
   ['peer 4000 --out x', /--out is for a collector/],
   ['peer 5001 --no-collect --once', /--once is for a collector/],
+  ['peer 4000 --background', /--background is for a collector/],
   ['peer 4000 --share a --share b', /--share can only be set once/],
 ]
 
