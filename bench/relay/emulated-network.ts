@@ -75,12 +75,12 @@ const PROBE_IDLE = 100
 const PROBE_OCTETS = 56
 
 export class EmulatedNetwork {
-  readonly data: DataCounts = { entered: 0, carried: 0, lost: 0, queueFull: 0, tooLarge: 0, delivered: 0, octets: 0 }
+  data = noData()
   /** What data datagrams waited in queues on their way. */
-  readonly waits = new Histogram()
+  waits = new Histogram()
   /** What probes waited in queues, to and fro. */
-  readonly pings = new Histogram()
-  readonly flow = new Flow()
+  pings = new Histogram()
+  flow = new Flow()
   readonly #computers: readonly Computer[]
   readonly #probes: readonly Probe[]
   readonly #events = new EventHeap()
@@ -112,6 +112,14 @@ export class EmulatedNetwork {
       this.#computers[at]?.up.change({ rate: up, queue: upQueue })
       this.#computers[at]?.down.change({ rate: down, queue: downQueue })
     }
+  }
+
+  /** Counts from here on; what is under way goes on, and counts when it arrives. */
+  countAnew(): void {
+    this.data = noData()
+    this.waits = new Histogram()
+    this.pings = new Histogram()
+    this.flow = new Flow()
   }
 
   /** When `advance` has something to do; Infinity while nothing is under way. */
@@ -218,6 +226,10 @@ export class EmulatedNetwork {
     if (kind === KIND.DATA && (fate === 'lost' || fate === 'queueFull' || fate === 'tooLarge')) this.data[fate]++
     return REFUSED
   }
+}
+
+function noData(): DataCounts {
+  return { entered: 0, carried: 0, lost: 0, queueFull: 0, tooLarge: 0, delivered: 0, octets: 0 }
 }
 
 /** What a datagram waited for others before its own first bit left. */

@@ -37,6 +37,10 @@ async function answer(request: RelayRequest): Promise<RelayReply> {
       assert(relay !== undefined, 'a relay is opened before it is changed')
       relay.change(request.computers)
       return { kind: 'changed' }
+    case 'count-anew':
+      assert(relay !== undefined, 'a relay is opened before it counts')
+      await relay.countAnew()
+      return { kind: 'counting-anew' }
     case 'count':
       assert(relay !== undefined, 'a relay is opened before it counts')
       return { kind: 'counted', counts: await relay.counts() }

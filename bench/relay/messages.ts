@@ -11,6 +11,8 @@ export type RelayRequest =
   | { readonly kind: 'shape'; readonly settings: NetworkSettings; readonly data: DataKind; readonly luck: Luck }
   /** Gives the links that are there other rates and queues. */
   | { readonly kind: 'change'; readonly computers: readonly ComputerSettings[] }
+  /** Counting starts anew; links and what is under way stay as they are. */
+  | { readonly kind: 'count-anew' }
   | { readonly kind: 'count' }
 
 /** How data is told from what steers it: by the tag of a CHUNK, or, where nothing is known of the protocol, by size. */
@@ -28,6 +30,7 @@ export type RelayReply =
   | { readonly kind: 'devices-opened' }
   | { readonly kind: 'shaped' }
   | { readonly kind: 'changed' }
+  | { readonly kind: 'counting-anew' }
   | { readonly kind: 'counted'; readonly counts: RelayCounts }
   | { readonly kind: 'failed'; readonly why: string }
 

@@ -37,6 +37,10 @@ export class RelayProcess {
     await this.#ask({ kind: 'change', computers }, 'changed')
   }
 
+  async countAnew(): Promise<void> {
+    await this.#ask({ kind: 'count-anew' }, 'counting-anew')
+  }
+
   async counts(): Promise<RelayCounts> {
     return (await this.#ask({ kind: 'count' }, 'counted')).counts
   }

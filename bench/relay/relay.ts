@@ -56,6 +56,13 @@ export class Relay<SomeEnds extends Ends = Ends> {
     this.#network.change(now(), computers)
   }
 
+  /** Links and what is under way stay as they are. */
+  async countAnew(): Promise<void> {
+    this.#network.countAnew()
+    this.#lateness = new Histogram()
+    this.#overrunsBefore = await this.ends.overruns()
+  }
+
   async counts(): Promise<RelayCounts> {
     const { data, flow, waits, pings } = this.#network
     const overruns = await this.ends.overruns()

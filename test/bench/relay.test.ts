@@ -88,6 +88,18 @@ t.test('a probe waits behind the data, to and fro, and ends with it', async t =>
   t.match(network.data, { entered: 200, delivered: 200 })
 })
 
+t.test('counts anew without a change of what is under way', async t => {
+  const network = networkOf({ computers: [{ ...PERFECT, up: 8 }, PERFECT], delay: ms(5), probes: [{ from: 0, to: 1 }] })
+  network.enter(instant(0), 0, 1, OCTETS, true)
+  network.advance(instant(0), () => {})
+  network.countAnew()
+  network.enter(instant(0), 0, 1, OCTETS, true)
+  t.match(network.data, { entered: 1, carried: 1, delivered: 0 })
+  t.equal(arrivalsOf(network).length, 2, 'the first comes too')
+  t.match(network.data, { entered: 1, delivered: 2 })
+  t.ok((network.waits.quantile(1) ?? 0) > 0.9, 'the second waited behind the first')
+})
+
 t.test('several uplinks share one downlink, whose queue drops too', async t => {
   const down = { ...PERFECT, down: 8, downQueue: 2_000 }
   const network = networkOf({ computers: [PERFECT, PERFECT, down] })
