@@ -2,10 +2,13 @@
 import { EXIT, type ExitCode } from '../src/commands/exit-codes.js'
 import { Output } from '../src/commands/output.js'
 import { UsageError } from '../src/errors.js'
+import type { Beside } from './beside/opponents.js'
+import { runBeside } from './beside/run-beside.js'
+import { sharedRemarks, sharedTable } from './beside/shared-table.js'
 import { type BenchOptions, HELP, readOptions } from './options.js'
 import { runRaw } from './raw/main.js'
 import { benchTable, remarks } from './report/table.js'
-import { writeReport } from './report/write-report.js'
+import { writeReport, writeSharedReport } from './report/write-report.js'
 import { runBench } from './run.js'
 
 const output = new Output({ json: false })
@@ -22,11 +25,21 @@ try {
 }
 
 async function main(options: BenchOptions): Promise<ExitCode> {
+  if (options.beside !== undefined) return shareLink(options, options.beside)
   const result = await runBench(options, output, interruption())
   if (result === undefined) return EXIT.INTERRUPTED
   const { description, rows, isFine } = result
   process.stdout.write(`${[...benchTable(rows, options), '', ...remarks(rows)].join('\n')}\n`)
   for (const path of await writeReport({ options, description, rows })) output.say(`wrote ${path}`)
+  return isFine ? EXIT.FINE : EXIT.INTERNAL
+}
+
+async function shareLink(options: BenchOptions, beside: Beside): Promise<ExitCode> {
+  const result = await runBeside(options, beside, output, interruption())
+  if (result === undefined) return EXIT.INTERRUPTED
+  const { description, rows, isFine } = result
+  process.stdout.write(`${[...sharedTable(rows, options), '', ...sharedRemarks(rows, options)].join('\n')}\n`)
+  for (const path of await writeSharedReport(options, description, rows)) output.say(`wrote ${path}`)
   return isFine ? EXIT.FINE : EXIT.INTERNAL
 }
 

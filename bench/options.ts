@@ -1,6 +1,7 @@
 // argv -> checked options. Each refusal is one line that says what is wrong and what to write.
 import { parseArgs } from 'node:util'
 import { UsageError } from '../src/errors.js'
+import { type Beside, type Opponents, readOpponents, SECONDS_SKIPPED } from './beside/opponents.js'
 import { AGAINST, type Opposing } from './systems.js'
 
 export const HELP = `
@@ -26,6 +27,9 @@ the bench emulates, once for each loss; prints a table, and writes a report with
   --socket KIND   what peer-udp sends and receives with: dgram or batched; what works best
   --against LIST  runs other transports in turn with it: udx,utp (the packages udx-native and utp-native)
   --namespaces    uses network namespaces instead of loopback, and kernel TCP (BBR, CUBIC) in turn with it; needs root
+  --beside LIST   measures instead what it gets of one link beside kernel TCP, as in cubic:1,cubic:4,bbr:1 for one flow or four;
+                  with --namespaces; other defaults: 50 Mbit/s, and queues of 0.25, 1 and 4 delay-bandwidth products in turn
+  --seconds S     how long each of these lasts; the first ${SECONDS_SKIPPED} are not counted; 60
   --trace         keeps a trace of each transfer beside the report, and draws it there
   --json FILE     writes all measurements there too
   --out FOLDER    where the report goes; bench/out
@@ -62,6 +66,8 @@ export interface BenchOptions {
   readonly socket: SocketKind | undefined
   readonly against: readonly Opposing[]
   readonly namespaces: boolean
+  /** What shares one link with peer-udp; undefined = transfers at each loss are measured. */
+  readonly beside: Beside | undefined
   readonly trace: boolean
   readonly smoke: boolean
 }
@@ -85,16 +91,26 @@ interface Range {
 interface NumberFlag extends Range {
   readonly normal: number
   readonly smoke: number
+  /** In the place of `normal` with `--beside`. */
+  readonly beside?: number
 }
 
 const NUMBERS = {
   size: { normal: 100, smoke: 1, least: 0.1, most: 10_000, unit: ' MB', isWhole: false },
-  rate: { normal: 100, smoke: 10, least: 1, most: 10_000, unit: ' Mbit/s', isWhole: false },
+  rate: { normal: 100, smoke: 10, beside: 50, least: 1, most: 10_000, unit: ' Mbit/s', isWhole: false },
   rtt: { normal: 40, smoke: 10, least: 0, most: 2_000, unit: ' ms', isWhole: false },
   burst: { normal: 1, smoke: 1, least: 1, most: 100, unit: '', isWhole: false },
   jitter: { normal: 0, smoke: 0, least: 0, most: 1_000, unit: ' ms', isWhole: false },
   peers: { normal: 1, smoke: 1, least: 1, most: 16, unit: '', isWhole: true },
   runs: { normal: 1, smoke: 1, least: 1, most: 100, unit: '', isWhole: true },
+  seconds: {
+    normal: 60,
+    smoke: SECONDS_SKIPPED + 1,
+    least: SECONDS_SKIPPED + 1,
+    most: 600,
+    unit: ' s',
+    isWhole: false,
+  },
   seed: { normal: 1, smoke: 1, least: 0, most: 2 ** 32 - 1, unit: '', isWhole: true },
 } as const satisfies Record<string, NumberFlag>
 const QUEUE: Range = { least: 3, most: 1_000_000, unit: ' kB', isWhole: false }
@@ -103,6 +119,10 @@ const KILL: Range = { least: 1, most: 99, unit: ' %', isWhole: false }
 const LOSS = { normal: '0,1,5,10,20', smoke: '0,5', most: 50, count: 12 } as const
 const SOCKETS = ['dgram', 'batched'] as const
 const STEPS_MAX = 20
+/** Of a transfer that has to last: what it may have moved before the first second is counted. */
+const SECONDS_SPARE = 10
+/** Of transfers that come to an end, or of links that are not the same for all. */
+const NOT_BESIDE = ['size', 'up', 'steps', 'loss', 'burst', 'kill', 'against', 'trace', 'out'] as const
 
 const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
@@ -123,6 +143,8 @@ const FLAGS = {
   socket: TEXT,
   against: TEXT,
   namespaces: FLAG,
+  beside: TEXT,
+  seconds: TEXT,
   trace: FLAG,
   json: TEXT,
   out: TEXT,
@@ -138,8 +160,14 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
   const number = (name: keyof typeof NUMBERS) => {
     const flag: NumberFlag = NUMBERS[name]
     const text = values[name]
-    return text === undefined ? flag[isSmoke ? 'smoke' : 'normal'] : numberOf(name, text, flag)
+    if (text !== undefined) return numberOf(name, text, flag)
+    if (isSmoke) return flag.smoke
+    return (values.beside === undefined ? undefined : flag.beside) ?? flag.normal
   }
+  const opponents = opponentsOf(values)
+  const beside = opponents && { opponents, seconds: number('seconds') }
+  if (beside !== undefined && number('rtt') === 0)
+    throw new UsageError("--beside counts queues in delay-bandwidth products, so --rtt can't be 0")
   const up = values.up === undefined ? undefined : uplinksOf(values.up)
   if (up !== undefined && values.peers !== undefined && Number(values.peers) !== up.length) {
     throw new UsageError(`--up names ${up.length} peers and --peers ${values.peers}: leave --peers away`)
@@ -151,12 +179,12 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
   const kill = values.kill === undefined ? undefined : numberOf('kill', values.kill, KILL) / 100
   if (kill !== undefined && peers === 1) throw new UsageError('--kill needs a second peer: add --peers 2')
   return {
-    size: Math.round(number('size') * 1e6),
+    size: beside === undefined ? Math.round(number('size') * 1e6) : endlessSize(number('rate'), beside.seconds),
     rate: number('rate'),
     up,
     steps: values.steps === undefined ? [] : stepsOf(values.steps),
     rtt: number('rtt'),
-    losses: lossesOf(values.loss ?? LOSS[isSmoke ? 'smoke' : 'normal']),
+    losses: beside === undefined ? lossesOf(values.loss ?? LOSS[isSmoke ? 'smoke' : 'normal']) : [0],
     burst: number('burst'),
     queue: values.queue === undefined ? undefined : numberOf('queue', values.queue, QUEUE) * 1e3,
     jitter: number('jitter'),
@@ -169,6 +197,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     socket: values.socket === undefined ? undefined : socketOf(values.socket),
     against,
     namespaces: values.namespaces === true,
+    beside,
     trace: values.trace === true,
     smoke: isSmoke,
   }
@@ -189,6 +218,30 @@ function numberOf(name: string, text: string, { least, most, unit, isWhole }: Ra
   if (isNumber && value >= least && value <= most) return value
   throw new UsageError(
     `--${name} takes a ${isWhole ? 'whole ' : ''}number from ${least} to ${most}${unit}, not "${text}"`,
+  )
+}
+
+/** @returns undefined without `--beside` */
+function opponentsOf(values: ReturnType<typeof parse>): readonly Opponents[] | undefined {
+  if (values.beside === undefined) {
+    if (values.seconds !== undefined)
+      throw new UsageError('--seconds says how long --beside lasts: add --beside cubic:1')
+    return undefined
+  }
+  const other = NOT_BESIDE.find(name => values[name] !== undefined)
+  if (other !== undefined) throw new UsageError(`--beside and --${other} don't go together: leave one of them away`)
+  if (values.namespaces !== true)
+    throw new UsageError('--beside runs kernel TCP, which needs namespaces of its own: add --namespaces')
+  return readOpponents(values.beside)
+}
+
+/** Octets of a file that is too large to come to its end, whoever else is there. */
+function endlessSize(rate: number, seconds: number): number {
+  const size = Math.ceil((rate * 1e6 * (seconds + SECONDS_SPARE)) / 8)
+  if (size <= NUMBERS.size.most * 1e6) return size
+  throw new UsageError(
+    `--beside needs a file of ${Math.ceil(size / 1e6)} MB for ${seconds} s at ${rate} Mbit/s, and ${NUMBERS.size.most} are the most: ` +
+      'less --seconds or --rate',
   )
 }
 

@@ -2,6 +2,7 @@
 //
 //     node main.js send NAME OWN OTHER FILE
 //     node main.js receive NAME OWN OTHER FILE SIZE
+//     node main.js drain NAME OWN OTHER
 import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
@@ -19,6 +20,7 @@ if (opponent === undefined) throw new Error(`no transport has the name "${name}"
 // Ctrl-C reaches the whole group: the bench ends this process itself.
 process.on('SIGINT', () => process.exit())
 if (role === 'send') await send(opponent)
+else if (role === 'drain') await drain(opponent)
 else await receive(opponent, Number(size))
 
 async function send({ send }: Opponent): Promise<void> {
@@ -43,6 +45,19 @@ async function receive({ receive }: Opponent, size: number): Promise<void> {
   say({ t: 'result', ok: true, seconds: (performance.now() - start) / 1_000 })
   // Streams and sockets of some packages keep the process alive.
   process.exit()
+}
+
+/** Counts what comes and keeps none of it, until it is ended. */
+async function drain({ receive }: Opponent): Promise<void> {
+  say({ t: 'started' })
+  const stream = await receive(addressOf(own), addressOf(other), Infinity)
+  let octets = 0
+  stream.on('error', giveUp)
+  stream.on('end', () => giveUp(new Error('the other end closed the connection')))
+  stream.on('data', (piece: Buffer) => {
+    octets += piece.length
+  })
+  setInterval(() => say({ t: 'progress', verifiedBytes: octets }), PROGRESS_EVERY)
 }
 
 /** Writes what comes beside the target and flushes it to the disk. Pieces that come faster than the disk takes them are written together. */

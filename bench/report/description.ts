@@ -1,6 +1,7 @@
 // What was measured, where, and how to do it again.
 import { availableParallelism, cpus, loadavg, platform, release } from 'node:os'
-import { queueOf } from '../network-plan.js'
+import { type Beside, opponentsText } from '../beside/opponents.js'
+import { queueOf, queuesBeside } from '../network-plan.js'
 import type { BenchOptions } from '../options.js'
 import { percent } from './table.js'
 
@@ -33,6 +34,26 @@ export function describeRun(options: BenchOptions, ceiling: number): RunDescript
 }
 
 function settingsOf(options: BenchOptions): string {
+  return options.beside === undefined ? settingsOfTransfers(options) : settingsBeside(options, options.beside)
+}
+
+function settingsBeside(options: BenchOptions, { opponents, seconds }: Beside): string {
+  const { rate, rtt, jitter, peers, socket, runs } = options
+  const queues = queuesBeside(options).map(queue => round(queue / 1e3))
+  return [
+    `beside ${opponents.map(opponentsText).join(', ')}`,
+    `${round(seconds)} s each`,
+    `one link of ${round(rate)} Mbit/s`,
+    `RTT ${round(rtt)} ms`,
+    `queue ${queues.join(', ')} kB`,
+    ...(jitter > 0 ? [`jitter ${round(jitter)} ms`] : []),
+    peers === 1 ? '1 peer' : `${peers} peers`,
+    ...(socket === undefined ? [] : [`${socket} sockets`]),
+    runsOf(runs),
+  ].join(', ')
+}
+
+function settingsOfTransfers(options: BenchOptions): string {
   const { size, rate, rtt, burst, jitter, runs, steps, kill, socket, namespaces } = options
   return [
     `${round(size / 1e6)} MB`,
@@ -46,8 +67,12 @@ function settingsOf(options: BenchOptions): string {
     ...(kill === undefined ? [] : [`one killed at ${percent(kill)}`]),
     ...(socket === undefined ? [] : [`${socket} sockets`]),
     ...(namespaces ? ['network namespaces'] : []),
-    runs === 1 ? '1 run' : `median of ${runs} runs`,
+    runsOf(runs),
   ].join(', ')
+}
+
+function runsOf(runs: number): string {
+  return runs === 1 ? '1 run' : `median of ${runs} runs`
 }
 
 function queuesOf(options: BenchOptions): string {
@@ -64,15 +89,17 @@ function peersOf({ peers, rate, up }: BenchOptions): string {
 /** Every setting by name: a default that changes some day changes no old report. */
 function commandOf(options: BenchOptions): string {
   const { size, rate, up, steps, rtt, losses, burst, queue, jitter, peers, kill, runs, seed } = options
-  const { socket, against, namespaces, trace } = options
+  const { socket, against, namespaces, beside, trace } = options
   const flags = {
-    loss: losses.map(share => round(share * 100)).join(','),
-    size: round(size / 1e6),
+    beside: beside?.opponents.map(opponentsText).join(','),
+    seconds: beside && round(beside.seconds),
+    loss: beside ? undefined : losses.map(share => round(share * 100)).join(','),
+    size: beside ? undefined : round(size / 1e6),
     rate: round(rate),
     up: up?.join(','),
     steps: steps.length === 0 ? undefined : steps.map(step => `${step.seconds}:${step.rate}`).join(','),
     rtt: round(rtt),
-    burst: round(burst),
+    burst: beside ? undefined : round(burst),
     queue: queue === undefined ? undefined : round(queue / 1e3),
     jitter: round(jitter),
     peers,

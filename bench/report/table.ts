@@ -71,14 +71,18 @@ function remarksOn({ trials, median }: Row): string[] {
   if (stopped > 0)
     lines.push(`stopped before the end in ${stopped} of ${trials.length} transfers, and counted until then`)
   if (median === undefined) return lines
-  const { settling, relayLateness = 0, relayLost = 0 } = median
+  const { settling, relayLateness, relayLost = 0 } = median
   const settled = settling.map(seconds => (seconds === undefined ? 'never' : `after ${fixed(seconds, 1)} s`))
   if (settled.length > 0) lines.push(`each new rate was found: ${settled.join(', ')}`)
-  if (relayLateness > LATENESS_FAIR) {
-    lines.push(`the relay was ${fixed(relayLateness, 1)} ms late at its 99th percentile: this computer was too busy`)
-  }
+  lines.push(...latenessRemark(relayLateness))
   if (relayLost > 0) lines.push(`${relayLost} datagrams were lost in the relay's own sockets: too busy`)
   return lines
+}
+
+/** Where the relay disturbed what it measured. @param p99 milliseconds that it was late */
+export function latenessRemark(p99 = 0): string[] {
+  if (p99 <= LATENESS_FAIR) return []
+  return [`the relay was ${fixed(p99, 1)} ms late at its 99th percentile: this computer was too busy`]
 }
 
 /** `5 %`, `0.1 %`: as many decimals as there are, or as asked for. */
@@ -97,6 +101,7 @@ function cpuOf(core: number | undefined, gigabyte: number | undefined): string {
   return core === undefined ? NONE : `${percent(core, 0)} (${fixed(gigabyte, 1)})`
 }
 
-function fixed(value: number | undefined, decimals: number, unit = ''): string {
+/** A dash for what is not known. */
+export function fixed(value: number | undefined, decimals: number, unit = ''): string {
   return value === undefined ? NONE : `${value.toFixed(decimals)}${unit}`
 }

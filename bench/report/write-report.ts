@@ -2,7 +2,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { shortPath } from '../../src/commands/words.js'
+import { opponentsText } from '../beside/opponents.js'
+import { type SharedRow, sharesOf } from '../beside/shares.js'
 import { figuresOf, type Row } from '../figures.js'
+import { productOf } from '../network-plan.js'
 import type { BenchOptions } from '../options.js'
 import { readTrace } from '../trace/read-trace.js'
 import { goodputChart } from './charts.js'
@@ -41,6 +44,26 @@ export async function writeReport(report: Report): Promise<string[]> {
   return files.map(([path]) => shortPath(path))
 }
 
+/** With `--beside` there are no charts. @returns as `writeReport` */
+export async function writeSharedReport(
+  options: BenchOptions,
+  description: RunDescription,
+  rows: readonly SharedRow[],
+): Promise<string[]> {
+  if (options.json === undefined) return []
+  const path = resolve(options.json)
+  const withFigures = rows.map(({ opponents, queue, median, trials }) => ({
+    opponents: opponentsText(opponents),
+    queue,
+    product: productOf(options),
+    median: median ?? null,
+    trials: trials.map(trial => (trial.kind === 'done' ? { ...trial, figures: sharesOf(trial) } : trial)),
+  }))
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, `${reportJson(options, description, withFigures)}\n`)
+  return [shortPath(path)]
+}
+
 /** In the order of the rows. @param folder of the report */
 async function tracesOf(rows: readonly Row[], folder: string): Promise<TraceOfTrial[]> {
   const traces: TraceOfTrial[] = []
@@ -54,7 +77,6 @@ async function tracesOf(rows: readonly Row[], folder: string): Promise<TraceOfTr
 
 /** README.md beside the bench says what each field is. */
 function jsonOf({ options, description, rows }: Report): string {
-  const { json: _json, out: _out, ...settings } = options
   const trials = rows.map(({ system, loss, limit, median, ratio, trials }) => ({
     system,
     loss,
@@ -63,5 +85,11 @@ function jsonOf({ options, description, rows }: Report): string {
     ratio,
     trials: trials.map(trial => (trial.kind === 'done' ? { ...trial, figures: figuresOf(trial) } : trial)),
   }))
-  return JSON.stringify({ v: VERSION, ...description, options: settings, rows: trials }, undefined, 2)
+  return reportJson(options, description, trials)
+}
+
+/** @param rows in the shape that the kind of measurement gives them */
+function reportJson(options: BenchOptions, description: RunDescription, rows: readonly unknown[]): string {
+  const { json: _json, out: _out, ...settings } = options
+  return JSON.stringify({ v: VERSION, ...description, options: settings, rows }, undefined, 2)
 }

@@ -96,6 +96,27 @@ t.test('uses namespaces with kernel TCP beside, and leaves none behind', namespa
   t.strictSame(namespacesOf(interrupted.pid), [])
 })
 
+t.test('shares a link with kernel TCP, and leaves nothing behind', namespaces, async t => {
+  const folder = t.testdir({})
+  const flags = '--smoke --namespaces --beside cubic:2 --peers 2 --json all.json'
+  const { code, stdout, stderr, pid } = await bench(folder, flags.split(' '))
+  t.equal(code, 0, stderr)
+  t.match(stdout, /^queue +beside .* share .*\n +1\.2 +cubic:2 .*ms\n\n/)
+  const [row] = JSON.parse(readFileSync(join(folder, 'all.json'), 'utf8')).rows
+  const [{ theirs, figures, counts }] = row.trials
+  t.ok(figures.ours > 0 && figures.theirs > 0, `ours ${figures.ours}, theirs ${figures.theirs} Mbit/s`)
+  t.equal(theirs.length, 2, 'each flow has its own figures')
+  t.ok(counts.data.queueFull > 0, 'they met in one queue')
+  t.strictSame(leftovers(folder), [])
+  t.strictSame(namespacesOf(pid), [])
+
+  const interrupted = await bench(folder, flags.split(' '), /beside cubic:2, 6 s each/)
+  t.equal(interrupted.code, 130, interrupted.stderr)
+  t.equal(interrupted.stdout, '', 'no table of half a run')
+  t.strictSame(leftovers(folder), [])
+  t.strictSame(namespacesOf(interrupted.pid), [])
+})
+
 t.test('Ctrl-C ends everything, with exit code 130', async t => {
   const folder = t.testdir({})
   const { code, stdout, stderr } = await bench(folder, ['--smoke', '--out', 'out'], /0 % loss: .*E/)
