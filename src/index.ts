@@ -40,6 +40,8 @@ export type { Offer } from './wire/message.js'
 
 const MANAGER_LISTEN = '127.0.0.1'
 const MANAGER_PORT = 5000
+/** Where a timer comes in time no more of a rate need go out at once, milliseconds of it. */
+const BURST_MS = 1
 const MANAGER = `${MANAGER_LISTEN}:${MANAGER_PORT}`
 
 export interface ManagerOptions extends NodeOptions {
@@ -130,6 +132,8 @@ export async function createPeer(options: PeerOptions = {}): Promise<Peer> {
             downloadLimit: limit,
             background: options.background ?? false,
             receiveBuffer: socket.receiveBuffer,
+            blockMemory: socket.blockMemory,
+            ...(socket.kind === 'batched' && { burst: BURST_MS }),
             datagramMax: Math.min(socket.maxDatagram, longestDatagram(socket.local.address, socket.kind)),
             wait: options.wait ?? false,
             random: systemRandom(),

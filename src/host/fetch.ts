@@ -31,6 +31,7 @@ export interface FetchOptions {
   readonly chunkSize: number
   readonly datagramMax: number
   readonly receiveBuffer: number
+  readonly blockMemory?: (() => Uint8Array) | undefined
   /** Octets a millisecond. */
   readonly limit: number | undefined
   readonly background?: boolean | undefined

@@ -51,6 +51,10 @@ export interface PeerHostOptions {
   readonly datagramMax?: number | undefined
   /** Octets that our socket holds. */
   readonly receiveBuffer: number
+  /** Makes BLOCK_BYTES of memory for a block that is collected, where some memory is better than other. */
+  readonly blockMemory?: (() => Uint8Array) | undefined
+  /** Milliseconds of its rate that an upload sends at once, at most; undefined: as many as late timers need. */
+  readonly burst?: number | undefined
   /** Wait for a lost manager instead of stopping. */
   readonly wait: boolean
   readonly random: Random
@@ -98,12 +102,20 @@ export class PeerHost implements Host {
     })
     const chunkSize = manager.address.includes(':') ? CHUNK_BYTES_IPV6 : CHUNK_BYTES_IPV4
     const datagramMax = Math.max(options.datagramMax ?? 0, CHUNK_HEADER_BYTES + chunkSize)
-    this.#uploads = new Uploads(files, random, octetsPerMillisecond(options.uploadLimit), now, datagramMax)
+    this.#uploads = new Uploads(
+      files,
+      random,
+      octetsPerMillisecond(options.uploadLimit),
+      now,
+      datagramMax,
+      options.burst,
+    )
     this.#fetchOptions = {
       member: this.#session,
       chunkSize,
       datagramMax,
       receiveBuffer: options.receiveBuffer,
+      blockMemory: options.blockMemory,
       limit: octetsPerMillisecond(options.downloadLimit),
       background: options.background,
       random,

@@ -4,14 +4,16 @@ import type { ExactTimer } from './sockets/exact-timer.js'
 
 /** Node's timers count whole milliseconds. */
 const TIMER_MS = 1
+/** Nothing that waits longer than this minds that they are late. */
+const EXACT_MS = 20
 /** Node fires a timer longer than this at once. */
 const TIMER_MAX_MS = 0x7fff_ffff
 
 /**
  * The one timer of a driver: rings once when its instant has come, or up to a millisecond or two later.
  *
- * A wait of less than a millisecond is too short for Node's timers. Where that matters, which is while data is sent fast, an exact
- * timer takes it; where there is none the event loop is polled, which costs a core for that millisecond.
+ * A wait of less than a millisecond is too short for Node's timers. An exact timer takes all short waits; where there is none
+ * and it matters, which is while data is sent fast, the event loop is polled, which costs a core for that millisecond.
  */
 export class Alarm {
   readonly #ring: () => void
@@ -27,7 +29,7 @@ export class Alarm {
     this.#exact = openExact?.(() => this.#onExact())
   }
 
-  /** @param at replaces the instant set before; `NEVER` clears it. @param isExact whether less than a millisecond matters */
+  /** @param at replaces the instant set before; `NEVER` clears it. @param isExact whether less than a millisecond is worth polling for */
   set(at: Instant, isExact: boolean): void {
     const isSet = this.#timer !== undefined || this.#poll !== undefined || this.#isExactSet
     if (at === this.#at && isSet) return
@@ -35,11 +37,10 @@ export class Alarm {
     if (at === NEVER) return
     this.#at = at
     const wait = at - now()
-    const isShort = isExact && wait < TIMER_MS
-    if (isShort && wait > 0 && this.#exact !== undefined) {
+    if (wait > 0 && wait < EXACT_MS && this.#exact !== undefined) {
       this.#isExactSet = true
       this.#exact.set(wait)
-    } else if (wait <= 0 || isShort) this.#poll = setImmediate(this.#onPoll)
+    } else if (wait <= 0 || (isExact && wait < TIMER_MS)) this.#poll = setImmediate(this.#onPoll)
     else this.#timer = setTimeout(this.#onTimer, Math.min(Math.ceil(wait), TIMER_MAX_MS))
   }
 

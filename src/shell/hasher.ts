@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { assert } from '../errors.js'
 import { HASH_BYTES } from '../wire/layout.js'
 import type { HashRequest } from './hash-worker.js'
+import { sharedBehind } from './shared-blocks.js'
 
 type Done = (hash: Uint8Array) => void
 
@@ -30,13 +31,13 @@ export class Hasher {
 
   /** Whether a thread of ours can see this memory. */
   static canHash(data: Uint8Array): boolean {
-    return data.buffer instanceof SharedArrayBuffer
+    return sharedBehind(data.buffer) !== undefined
   }
 
   /** @param data unchanged until `done` is called, which is some time after the next `flush` */
   add(data: Uint8Array, done: Done): void {
-    const { buffer } = data
-    assert(buffer instanceof SharedArrayBuffer, 'only shared memory can be hashed in a thread')
+    const buffer = sharedBehind(data.buffer)
+    assert(buffer !== undefined, 'only shared memory can be hashed in a thread')
     let name = this.#names.get(buffer)
     if (name === undefined) {
       name = this.#names.size

@@ -39,9 +39,12 @@ export class Assembly {
   readonly #blocks = new Map<BlockIndex, OpenBlock>()
   /** Buffers for reuse: no more than were ever open at once. */
   readonly #spare: Uint8Array[] = []
+  readonly #memory: () => Uint8Array
 
-  constructor(layout: FileLayout) {
+  /** @param memory makes BLOCK_BYTES for a block; what another thread may hash without a copy, if nothing is said */
+  constructor(layout: FileLayout, memory: () => Uint8Array = sharedMemory) {
     this.#layout = layout
+    this.#memory = memory
   }
 
   /** Blocks opened so far, those that were closed since included. */
@@ -75,7 +78,7 @@ export class Assembly {
       bytes,
       chunkSize,
       chunks,
-      data: (this.#spare.pop() ?? sharedMemory()).subarray(0, bytes),
+      data: (this.#spare.pop() ?? this.#memory()).subarray(0, bytes),
       have: new Bitmap(chunks),
       sources: new Uint16Array(chunks),
       resent: new Bitmap(chunks),

@@ -22,6 +22,8 @@ export interface CollectorOptions {
   readonly datagramMax: number
   /** Octets of our socket's receive buffer. */
   readonly receiveBuffer: number
+  /** Makes BLOCK_BYTES of memory for a block; undefined: what the assembly makes itself. */
+  readonly blockMemory?: (() => Uint8Array) | undefined
   /** Octets a millisecond that all peers together are asked for; undefined = no limit. */
   readonly limit?: number | undefined
   /** Leaves the link to others while they use it. */

@@ -80,7 +80,7 @@ export class Collector {
     this.#wanted = new Wanted(this.#layout, options.blocks)
     this.#local = options.ownFile === undefined ? undefined : new LocalSource(options.ownFile)
     this.trace = options.trace ? new Trace() : undefined
-    this.#work = new Work(this.#layout, options.chunkSize, this.#local, this.trace)
+    this.#work = new Work(this.#layout, options.chunkSize, this.#local, this.trace, options.blockMemory)
     this.#paths = new Paths(options, this.#work.paths, this.trace, now)
     this.#sources = sources
     const fragments = this.#wanted.divide(Math.max(1, sources.length), options.chunkSize)

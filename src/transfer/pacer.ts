@@ -8,8 +8,14 @@ const CATCH_UP_MS = 4
 const BURST_BYTES_MIN = 3_000
 /** Waiting is for this much of the rate: on fast paths a wake-up is worth many datagrams. */
 const GRAIN_MS = 0.25
+/** What is missed is made up for at this multiple of the rate, where it may not go out at once. */
+const CATCH_UP_GAIN = 2
+/** 50 Mbit/s: on slower paths even a burst of a millisecond is more than a short queue likes (picoquic#1110). */
+const SLOW_RATE = 6_250
 /** A rate at which a train takes longer needs none to be found out, and would make long pauses of them. */
 const TRAIN_MS_MAX = 50
+
+const NO_TRAINS = { count: 0, octets: 0 }
 
 /**
  * Spaces what is sent to a rate. Fractions carry over, so any rate is kept exactly (libudx#260 shows what truncation does).
@@ -22,9 +28,18 @@ export class Pacer {
   readonly #trainOctets: number
   #trains: number
   #isInTrain = false
+  readonly #burst: number
+  /** Octets that may go out now, whatever was missed. */
+  #room: number
 
-  /** @param trains what is sent first goes out as so many bursts of `octets`, back to back, at the same rate in all */
-  constructor(trains: { readonly count: number; readonly octets: number } = { count: 0, octets: 0 }) {
+  /**
+   * @param trains what is sent first goes out as so many bursts of `octets`, back to back, at the same rate in all
+   * @param burst milliseconds of the rate that may go out at once; of a rate below SLOW_RATE two datagrams, if less than the
+   *   default. What was missed goes out faster than the rate, but not at once: for whoever's timers come in time
+   */
+  constructor(trains: { readonly count: number; readonly octets: number } = NO_TRAINS, burst = CATCH_UP_MS) {
+    this.#burst = burst
+    this.#room = burst < CATCH_UP_MS ? BURST_BYTES_MIN : Infinity
     this.#trains = trains.count
     this.#trainOctets = trains.octets
     this.#allowance = Math.max(BURST_BYTES_MIN, trains.octets)
@@ -40,13 +55,14 @@ export class Pacer {
   canSend(now: Instant): boolean {
     this.#advance(now)
     if (this.#rate <= 0 || this.#allowance <= 0) return false
-    if (this.#trains === 0) return true
+    if (this.#trains === 0) return this.#room > 0
     this.#isInTrain ||= this.#allowance >= this.#trainOctets
     return this.#isInTrain
   }
 
   spend(octets: number): void {
     this.#allowance -= octets
+    if (this.#trains === 0) this.#room -= octets
     if (this.#allowance > 0 || !this.#isInTrain) return
     this.#isInTrain = false
     this.#trains--
@@ -59,8 +75,8 @@ export class Pacer {
       const needed = this.#isInTrain ? 0 : this.#trainOctets
       return after(this.#updatedAt, Math.max(0, (needed - this.#allowance) / this.#rate + 0.001))
     }
-    if (this.#allowance > 0) return this.#updatedAt
-    return after(this.#updatedAt, -this.#allowance / this.#rate + GRAIN_MS)
+    const wait = Math.max(-this.#allowance / this.#rate, -this.#room / (CATCH_UP_GAIN * this.#rate))
+    return wait < 0 ? this.#updatedAt : after(this.#updatedAt, wait + GRAIN_MS)
   }
 
   #endTrains(): void {
@@ -69,11 +85,17 @@ export class Pacer {
     this.#allowance = Math.min(this.#allowance, BURST_BYTES_MIN)
   }
 
+  get #roomMax(): number {
+    if (this.#burst >= CATCH_UP_MS) return Infinity
+    return this.#rate < SLOW_RATE ? BURST_BYTES_MIN : Math.max(BURST_BYTES_MIN, this.#rate * this.#burst)
+  }
+
   #advance(now: Instant): void {
     if (this.#updatedAt !== undefined) {
       const cap = Math.max(BURST_BYTES_MIN, this.#rate * CATCH_UP_MS, this.#trains > 0 ? this.#trainOctets : 0)
       const saved = Math.min(cap, this.#allowance + this.#rate * since(this.#updatedAt, now))
       this.#allowance = Math.max(this.#allowance, saved)
+      this.#room = Math.min(this.#roomMax, this.#room + CATCH_UP_GAIN * this.#rate * since(this.#updatedAt, now))
     }
     this.#updatedAt = now
   }

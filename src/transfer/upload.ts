@@ -60,6 +60,8 @@ export interface UploadOptions {
   readonly clockZero: number
   /** UDP payload of the longest datagram that our own interface carries. */
   readonly datagramMax: number
+  /** Milliseconds of the rate to be sent at once, at most; undefined: the pacer's own. */
+  readonly burst?: number | undefined
 }
 
 export class Upload {
@@ -72,7 +74,7 @@ export class Upload {
   readonly #clockZero: number
   readonly #sessionHigh: number
   readonly #sessionLow: number
-  readonly #pacer = new Pacer(TRAINS)
+  readonly #pacer: Pacer
   readonly #stamps = new Uint32Array(STAMPS)
   /** By block: for each chunk the sequence number it was last sent with, 0 = never. */
   readonly #sent = new Map<number, Uint32Array>()
@@ -114,6 +116,7 @@ export class Upload {
     this.#sessionLow = Number(options.session & 0xffffffffn)
     this.#pulledAt = now
     this.#datagramMax = options.datagramMax
+    this.#pacer = new Pacer(TRAINS, options.burst)
   }
 
   /**

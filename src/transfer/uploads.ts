@@ -31,11 +31,13 @@ export class Uploads {
   readonly #lostFiles = new Set<number>()
   readonly #limiter: Pacer | undefined
   readonly #datagramMax: number
+  readonly #burst: number | undefined
   #turn = 0
 
   /**
    * @param limit octets a millisecond for all uploads together; undefined = none
    * @param datagramMax UDP payload of the longest datagram that our own interface carries
+   * @param burst milliseconds of its rate that an upload sends at once, at most; undefined: the pacer's own
    */
   constructor(
     files: readonly ServedFile[],
@@ -43,9 +45,11 @@ export class Uploads {
     limit: number | undefined,
     now: Instant,
     datagramMax = DATAGRAM_BYTES_MAX,
+    burst?: number,
   ) {
     this.#files = [...files]
     this.#datagramMax = datagramMax
+    this.#burst = burst
     this.#random = random
     if (limit !== undefined) {
       this.#limiter = new Pacer()
@@ -81,8 +85,8 @@ export class Uploads {
       const { tree } = this.#files[file]!
       const clockZero = this.#random.u32()
       const { session } = pull
-      const datagramMax = this.#datagramMax
-      upload = new Upload({ to: from, session, file, tree, cache: this.#cache, clockZero, datagramMax }, now)
+      const [datagramMax, burst] = [this.#datagramMax, this.#burst]
+      upload = new Upload({ to: from, session, file, tree, cache: this.#cache, clockZero, datagramMax, burst }, now)
       this.#uploads.set(key, upload)
     }
     if (!sameOctets(upload.root, pull.root)) return ERROR_CODE.NO_SUCH_ROOT

@@ -33,11 +33,17 @@ export class Work {
   /** Some missing chunk may be owed by nobody. */
   #hasHomeless = false
 
-  constructor(layout: FileLayout, chunkSize: number, local: LocalSource | undefined, trace?: Trace) {
+  constructor(
+    layout: FileLayout,
+    chunkSize: number,
+    local: LocalSource | undefined,
+    trace?: Trace,
+    blockMemory?: () => Uint8Array,
+  ) {
     this.#layout = layout
     this.#trace = trace
     if (trace !== undefined) this.schedule.onSteal = (...move) => this.#note('work:steal', ...move)
-    this.assembly = new Assembly(layout)
+    this.assembly = new Assembly(layout, blockMemory)
     this.chunkSize = chunkSize
     this.local = local
   }

@@ -66,6 +66,29 @@ t.test('a pacer kept from sending catches up with a few milliseconds at most', a
   )
 })
 
+t.test('a pacer told so sends no more than a millisecond of its rate at once, and catches up all the same', async t => {
+  for (const rate of [100, 1_000, 6_249, 12_500, 500_000]) {
+    const pacer = new Pacer(undefined, 1)
+    let now = instant(5)
+    pacer.setRate(rate, now)
+    const most = (rate < 6_250 ? 3_000 : rate) + DATAGRAM
+    let total = 0
+    // It stands still for three milliseconds, again and again, between which it has time to make up for that.
+    for (let i = 0; i < 400; i++) {
+      let burst = 0
+      while (pacer.canSend(now)) {
+        pacer.spend(DATAGRAM)
+        burst += DATAGRAM
+      }
+      t.ok(burst <= most, `${burst} octets at once at ${rate} octets a ms`)
+      total += burst
+      now = instant(i % 20 === 19 ? now + 3 : pacer.nextAt())
+    }
+    const due = rate * (now - 5)
+    t.ok(total > due - Math.max(4 * rate, 3_000) && total < due + 3_000 + DATAGRAM, `${total} of ${due} octets`)
+  }
+})
+
 t.test('a pacer without a rate waits for one', async t => {
   const pacer = new Pacer()
   t.equal(pacer.canSend(instant(1)), false)

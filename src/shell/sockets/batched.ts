@@ -5,6 +5,7 @@ import { getSystemErrorName } from 'node:util'
 import type { Endpoint } from '../../endpoint.js'
 import { SendBatch } from '../../wire/batch.js'
 import { DATAGRAM_BYTES_MAX } from '../../wire/layout.js'
+import { sharedBlock } from '../shared-blocks.js'
 import { type ExactTimer, openExactTimer } from './exact-timer.js'
 import * as libc from './libc.js'
 import { NativeMemory } from './native-memory.js'
@@ -48,6 +49,7 @@ export class BatchedSocket implements Socket {
   readonly receiveBuffer: number
   readonly sendBuffer: number
   readonly maxDatagram: number
+  readonly blockMemory = () => sharedBlock(this.#libc.plainView)
   readonly #libc: libc.Libc
   readonly #fd: number
   readonly #sender: SegmentSender

@@ -74,6 +74,8 @@ export interface Libc {
   errno(): number
   watch(fd: number): Watch
   addressOf(memory: ArrayBufferLike): number
+  /** A buffer over shared memory, which lives as long as that is held. */
+  plainView(memory: SharedArrayBuffer): ArrayBuffer
 }
 
 let loading: Promise<Libc | string> | undefined
@@ -118,6 +120,7 @@ function bindLibc(koffi: Koffi): Libc {
     errno: () => koffi.errno(),
     watch: fd => watch(koffi, fd),
     addressOf: memory => Number(koffi.address(memory)),
+    plainView: memory => koffi.view(koffi.address(new Uint8Array(memory)), memory.byteLength),
   }
 }
 

@@ -31,6 +31,8 @@ export interface Socket {
   send(batch: SendBatch): number
   /** A timer for less than a millisecond; undefined where there is none. */
   openTimer(ring: () => void): ExactTimer | undefined
+  /** Memory for a block that is received: BLOCK_BYTES; undefined where there is none better than any other. */
+  readonly blockMemory?: (() => Uint8Array) | undefined
   /** What was dropped here, by reason. */
   counters(): Readonly<Record<string, number>>
   /** Ends once what was sent has left, within a bound; may be called again. */
