@@ -37,6 +37,8 @@ export type Placed = 'placed' | 'duplicate' | undefined
 export class Assembly {
   readonly #layout: FileLayout
   readonly #blocks = new Map<BlockIndex, OpenBlock>()
+  /** The block that was asked for before: chunks come in runs. */
+  #last: OpenBlock | undefined
   /** Buffers for reuse: no more than were ever open at once. */
   readonly #spare: Uint8Array[] = []
   readonly #memory: () => Uint8Array
@@ -59,7 +61,8 @@ export class Assembly {
   }
 
   find(block: BlockIndex): OpenBlock | undefined {
-    return this.#blocks.get(block)
+    if (this.#last?.index !== block) this.#last = this.#blocks.get(block)
+    return this.#last
   }
 
   all(): IterableIterator<OpenBlock> {
@@ -126,6 +129,7 @@ export class Assembly {
 
   close(open: OpenBlock): void {
     this.#blocks.delete(open.index)
+    this.#last = undefined
     this.#spare.push(new Uint8Array(open.data.buffer, 0, BLOCK_BYTES))
   }
 }

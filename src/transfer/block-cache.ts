@@ -16,10 +16,18 @@ export class BlockCache {
   readonly #reading = new Map<number, Uint8Array>()
   readonly #waiting = new Set<number>()
   readonly #spare: Uint8Array[] = []
+  /** What was found before, until anything changes: a block's chunks are sent in a row. */
+  #lastKey = -1
+  #last: Uint8Array | undefined
 
   /** The block's octets: to be used at once, and not after the next call of any other method. */
   find(file: number, block: number): Uint8Array | undefined {
-    return this.#cached.get(keyOf(file, block))
+    const key = keyOf(file, block)
+    if (key !== this.#lastKey) {
+      this.#last = this.#cached.get(key)
+      this.#lastKey = key
+    }
+    return this.#last
   }
 
   /** Sees to it that the block is read soon. */
@@ -51,6 +59,7 @@ export class BlockCache {
   }
 
   #keep(key: number, data: Uint8Array): void {
+    this.#lastKey = -1
     this.#cached.set(key, data)
     if (this.#cached.size <= CACHED_MAX) return
     const [oldest, octets] = this.#cached.entries().next().value!

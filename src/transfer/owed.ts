@@ -15,6 +15,8 @@ export class Owed {
   /** Octets in all. */
   octets = 0
   readonly #blocks = new Map<BlockIndex, Entry>()
+  /** What was settled before: chunks come in runs. */
+  #last: Entry | undefined
 
   get isEmpty(): boolean {
     return this.#blocks.size === 0
@@ -70,7 +72,7 @@ export class Owed {
 
   /** The source brought the chunk. @returns whether it was owed */
   bring(open: OpenBlock, chunk: number): boolean {
-    const entry = this.#blocks.get(open.index)
+    const entry = this.#find(open)
     if (entry === undefined) return false
     if (chunk > entry.highest) entry.highest = chunk
     return this.#settle(entry, chunk)
@@ -78,7 +80,7 @@ export class Owed {
 
   /** The chunk came, or is asked of another. @returns whether it was owed here */
   settle(open: OpenBlock, chunk: number): boolean {
-    const entry = this.#blocks.get(open.index)
+    const entry = this.#find(open)
     return entry !== undefined && this.#settle(entry, chunk)
   }
 
@@ -89,14 +91,25 @@ export class Owed {
     entry.chunks.forEachSet(0, open.chunks, chunk => {
       this.octets -= octetsOf(open, chunk)
     })
-    this.#blocks.delete(open.index)
+    this.#remove(entry)
     return entry.chunks
   }
 
-  #settle({ open, chunks }: Entry, chunk: number): boolean {
+  #find(open: OpenBlock): Entry | undefined {
+    if (this.#last?.open !== open) this.#last = this.#blocks.get(open.index)
+    return this.#last
+  }
+
+  #remove({ open }: Entry): void {
+    this.#blocks.delete(open.index)
+    this.#last = undefined
+  }
+
+  #settle(entry: Entry, chunk: number): boolean {
+    const { open, chunks } = entry
     if (!chunks.clear(chunk)) return false
     this.octets -= octetsOf(open, chunk)
-    if (chunks.isEmpty) this.#blocks.delete(open.index)
+    if (chunks.isEmpty) this.#remove(entry)
     return true
   }
 }

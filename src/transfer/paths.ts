@@ -19,6 +19,9 @@ export class Paths {
   readonly #competition: Competition
   /** Those that live, by the low half of the session. */
   readonly #bySession = new Map<number, Path>()
+  /** Whose the bulk datagram before was, and where it came from: most come in runs. */
+  #last: Path | undefined
+  #lastFrom: Endpoint | undefined
 
   constructor(options: PathsOptions, all: Path[], trace: Trace | undefined, now: Instant) {
     this.#options = options
@@ -52,6 +55,7 @@ export class Paths {
   end(path: Path): void {
     path.state = 'dead'
     this.#bySession.delete(path.sessionLow)
+    this.#last = undefined
   }
 
   /** The living path to a peer. */
@@ -66,9 +70,14 @@ export class Paths {
 
   /** The living path that a bulk datagram belongs to. */
   ofBulk(d: Uint8Array, from: Endpoint): Path | undefined {
-    const path = this.#bySession.get(bulk.sessionLow(d))
-    const isIts = path?.sessionHigh === bulk.sessionHigh(d) && sameEndpoint(path.endpoint, from)
-    return isIts ? path : undefined
+    const low = bulk.sessionLow(d)
+    const high = bulk.sessionHigh(d)
+    if (this.#lastFrom === from && this.#last?.sessionLow === low && this.#last.sessionHigh === high) return this.#last
+    const path = this.#bySession.get(low)
+    if (path?.sessionHigh !== high || !sameEndpoint(path.endpoint, from)) return undefined
+    this.#last = path
+    this.#lastFrom = from
+    return path
   }
 
   /** Its low half is the key on the data path: it must be ours alone. */

@@ -215,38 +215,42 @@ export class Upload {
     }
     for (const { block, wanted } of pull.blocks) {
       if (!this.#layout.hasBlock(block)) continue
-      const chunks = chunkCount(this.#layout.blockBytes(block), this.#chunkSize)
-      const before = this.#queueTail
-      for (let c = 0; c < chunks; c++) if ((wanted[c >> 3]! & (0x80 >> (c & 7))) !== 0) this.#enqueueChunk(block, c)
-      if (this.#queueTail > before) this.#cache.request(this.file, block, effects)
+      if (this.#enqueueBlock(block, wanted)) this.#cache.request(this.file, block, effects)
     }
     for (const { first, count } of pull.ranges) {
       for (let block = first as number; block < first + count; block++) {
         if (!this.#layout.hasBlock(blockIndex(block)) || this.#isQueueFull) break
-        const chunks = chunkCount(this.#layout.blockBytes(blockIndex(block)), this.#chunkSize)
-        const before = this.#queueTail
-        for (let c = 0; c < chunks; c++) this.#enqueueChunk(block, c)
-        if (this.#queueTail > before) this.#cache.request(this.file, block, effects)
+        if (this.#enqueueBlock(block)) this.#cache.request(this.file, block, effects)
       }
     }
   }
 
-  /** More than the credit allows would be restated before it could be sent. */
   get #isQueueFull(): boolean {
-    return (
-      this.#queueTail >= QUEUE_MAX ||
-      this.#queueTail - this.#queueHead > (this.#credit - this.#sequence) * this.#chunksADatagram + CHUNKS_MAX
-    )
+    return this.#queueTail >= this.#queueEnd
+  }
+
+  /** Where the queue is full: more than the credit allows would be restated before it could be sent. */
+  get #queueEnd(): number {
+    const worth = (this.#credit - this.#sequence) * this.#chunksADatagram
+    return Math.min(QUEUE_MAX, this.#queueHead + worth + CHUNKS_MAX + 1)
   }
 
   get #chunksADatagram(): number {
     return Math.max(1, Math.floor((this.#datagram - CHUNK_HEADER_BYTES) / this.#chunkSize))
   }
 
-  #enqueueChunk(block: number, chunk: number): void {
-    const last = this.#sent.get(block)?.[chunk] ?? 0
-    if ((last !== 0 && last > this.#horizon) || this.#isQueueFull) return
-    this.#queue[this.#queueTail++] = block * CHUNKS_MAX + chunk
+  /** @param wanted a bit for each chunk; undefined: all of them @returns whether any of it is to be sent */
+  #enqueueBlock(block: number, wanted?: Uint8Array): boolean {
+    const chunks = chunkCount(this.#layout.blockBytes(blockIndex(block)), this.#chunkSize)
+    const log = this.#sent.get(block)
+    const before = this.#queueTail
+    const end = this.#queueEnd
+    for (let chunk = 0; chunk < chunks && this.#queueTail < end; chunk++) {
+      if (wanted !== undefined && (wanted[chunk >> 3]! & (0x80 >> (chunk & 7))) === 0) continue
+      const last = log === undefined ? 0 : log[chunk]!
+      if (last === 0 || last <= this.#horizon) this.#queue[this.#queueTail++] = block * CHUNKS_MAX + chunk
+    }
+    return this.#queueTail > before
   }
 
   #clearQueue(): void {

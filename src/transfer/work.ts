@@ -97,7 +97,7 @@ export class Work {
   /** A chunk is there: nobody owes it any more. */
   settle(open: OpenBlock, chunk: number, from: Path): void {
     const wasOwed = from.owed.bring(open, chunk)
-    if (wasOwed && !this.#shared.has(open.index)) return
+    if (wasOwed && (this.#shared.size === 0 || !this.#shared.has(open.index))) return
     for (const path of this.paths) if (path !== from) path.owed.settle(open, chunk)
     this.local?.settle(open, chunk)
   }
