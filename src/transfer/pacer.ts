@@ -8,6 +8,8 @@ const CATCH_UP_MS = 4
 const BURST_BYTES_MIN = 3_000
 /** Waiting is for this much of the rate: on fast paths a wake-up is worth many datagrams. */
 const GRAIN_MS = 0.25
+/** And for this share of a burst where bursts are bounded: fewer wake-ups, and room to make up for a late one. */
+const GRAIN_SHARE = 0.75
 /** What is missed is made up for at this multiple of the rate, where it may not go out at once. */
 const CATCH_UP_GAIN = 2
 /** 50 Mbit/s: on slower paths even a burst of a millisecond is more than a short queue likes (picoquic#1110). */
@@ -75,14 +77,20 @@ export class Pacer {
       const needed = this.#isInTrain ? 0 : this.#trainOctets
       return after(this.#updatedAt, Math.max(0, (needed - this.#allowance) / this.#rate + 0.001))
     }
-    const wait = Math.max(-this.#allowance / this.#rate, -this.#room / (CATCH_UP_GAIN * this.#rate))
-    return wait < 0 ? this.#updatedAt : after(this.#updatedAt, wait + GRAIN_MS)
+    const paced = this.#allowance > 0 ? 0 : -this.#allowance / this.#rate + this.#grain
+    const apart = this.#room > 0 ? 0 : -this.#room / (CATCH_UP_GAIN * this.#rate) + GRAIN_MS
+    return after(this.#updatedAt, Math.max(paced, apart))
   }
 
   #endTrains(): void {
     this.#trains = 0
     this.#isInTrain = false
     this.#allowance = Math.min(this.#allowance, BURST_BYTES_MIN)
+  }
+
+  get #grain(): number {
+    if (this.#burst >= CATCH_UP_MS) return GRAIN_MS
+    return GRAIN_SHARE * Math.min(this.#burst, this.#roomMax / this.#rate)
   }
 
   get #roomMax(): number {
