@@ -17,7 +17,7 @@ seq:
     valid: false
   - id: app_limited
     type: b1
-    doc: "CHUNK, TREE, ECHO: the sender ran out of data before this one."
+    doc: "CHUNK, TREE, ECHO, HAVE: the sender ran out of data before this one."
   - id: retransmitted
     type: b1
     doc: "CHUNK, TREE: its content was sent before in this upload."
@@ -55,6 +55,7 @@ seq:
         tag::tree: tree
         tag::echo: echo
         tag::probe: probe
+        tag::have: have
   - id: end
     size: 0
     valid:
@@ -103,8 +104,13 @@ types:
         repeat-expr: offer_count
   offer:
     seq:
+      - id: part
+        type: u1
+        enum: part
+        valid:
+          in-enum: true
       - id: size
-        type: u8
+        type: b56
         valid:
           max: 1_099_511_627_776
       - id: root
@@ -312,8 +318,9 @@ types:
     seq:
       - id: height
         type: u1
+        doc: 31 asks for HAVE, from place `index` of the peer's log on.
         valid:
-          max: 25
+          expr: height <= 25 or height == 31
       - id: index
         type: u4
   range_want:
@@ -383,6 +390,40 @@ types:
     seq:
       - id: prefix
         type: bulk_prefix
+  have:
+    seq:
+      - id: prefix
+        type: bulk_prefix
+      - id: from
+        type: u4
+        valid:
+          expr: from < to
+      - id: to
+        type: u4
+        valid:
+          max: 33_554_432
+      - id: count
+        type: u1
+        valid:
+          max: 194
+      - id: ranges
+        type: have_range
+        repeat: expr
+        repeat-expr: count
+  have_range:
+    seq:
+      - id: state
+        type: u1
+        enum: state
+        valid:
+          in-enum: true
+      - id: first
+        type: b24
+      - id: blocks
+        type: u2
+        valid:
+          min: 1
+          expr: first + blocks <= 16_777_216
   probe:
     seq:
       - id: padding
@@ -406,6 +447,7 @@ enums:
     0x12: tree
     0x13: echo
     0x14: probe
+    0x15: have
   reason:
     1: goodbye
     2: ttl_ended
@@ -422,6 +464,12 @@ enums:
     6: no_such_root
     7: too_many_uploads
     8: file_lost
+  state:
+    0: there
+    1: coming
+  part:
+    0: whole
+    1: part
   kind:
     0: present
     1: left

@@ -8,25 +8,27 @@ local TAGS = {
   [0x01] = "HELLO", [0x02] = "COOKIE", [0x03] = "REGISTER", [0x04] = "REGISTERED", [0x05] = "HEARTBEAT",
   [0x06] = "LIST", [0x07] = "LIST_ACK", [0x08] = "GOODBYE", [0x09] = "ERROR",
   [0x10] = "PULL", [0x11] = "CHUNK", [0x12] = "TREE", [0x13] = "ECHO",
-  [0x14] = "PROBE",
+  [0x14] = "PROBE", [0x15] = "HAVE",
 }
 local REASONS = { "GOODBYE", "TTL_ENDED", "SILENT", "MANAGER_CLOSING", "REPLACED", "DONE" }
 local CODES = {
   "UNKNOWN_SESSION", "BAD_COOKIE", "LIST_FULL", "TOO_MANY_REGISTRATIONS", "NOT_LISTED", "NO_SUCH_ROOT",
   "TOO_MANY_UPLOADS", "FILE_LOST",
 }
+local PARTS = { [0] = "whole", [1] = "part" }
+local STATES = { [0] = "there", [1] = "coming" }
 local KINDS = { [0] = "PRESENT", [1] = "LEFT" }
 local FAMILIES = { [4] = "IPv4", [6] = "IPv6" }
 
 -- Flags that a tag may carry; none where it is not named.
-local FLAGS_ALLOWED = { [0x05] = 0x1, [0x08] = 0x1, [0x11] = 0x6, [0x12] = 0x6, [0x13] = 0x4 }
+local FLAGS_ALLOWED = { [0x05] = 0x1, [0x08] = 0x1, [0x11] = 0x6, [0x12] = 0x6, [0x13] = 0x4, [0x15] = 0x4 }
 
 -- Least and greatest length of each tag's datagrams.
 local BYTES = {
   [0x01] = { 39, 1200 }, [0x02] = { 39, 1200 }, [0x03] = { 39, 1167 }, [0x04] = { 36, 36 }, [0x05] = { 22, 22 },
   [0x06] = { 35, 1200 }, [0x07] = { 32, 32 }, [0x08] = { 15, 15 }, [0x09] = { 16, 16 },
   [0x10] = { 87, 1200 }, [0x11] = { 29, 65507 }, [0x12] = { 60, 1052 }, [0x13] = { 22, 22 },
-  [0x14] = { 1201, 65507 },
+  [0x14] = { 1201, 65507 }, [0x15] = { 31, 1195 },
 }
 
 local field = {}
@@ -59,6 +61,7 @@ define("about", ProtoField.uint8, "About", base.HEX, TAGS)
 
 define("offer_count", ProtoField.uint8, "Offers", base.DEC)
 define("offer", ProtoField.none, "Offer")
+define("part", ProtoField.uint8, "Part", base.DEC, PARTS)
 define("offer_size", ProtoField.uint64, "Size", base.DEC)
 define("root", ProtoField.bytes, "Root")
 define("name_bytes", ProtoField.uint8, "Length of the name", base.DEC)
@@ -88,6 +91,8 @@ define("range_count", ProtoField.uint8, "Ranges", base.DEC)
 define("block_count", ProtoField.uint8, "Blocks", base.DEC)
 define("page", ProtoField.none, "Page")
 define("range", ProtoField.none, "Range")
+define("have_range", ProtoField.none, "Range")
+define("state", ProtoField.uint8, "State", base.DEC, STATES)
 define("range_first", ProtoField.uint32, "First block", base.DEC)
 define("range_blocks", ProtoField.uint16, "Blocks", base.DEC)
 define("want", ProtoField.none, "Part of a block")
@@ -101,6 +106,8 @@ define("offset", ProtoField.uint16, "Offset", base.DEC)
 define("payload", ProtoField.bytes, "Payload")
 define("height", ProtoField.uint8, "Height", base.DEC)
 define("index", ProtoField.uint32, "Index", base.DEC)
+define("have_from", ProtoField.uint32, "From place", base.DEC)
+define("have_to", ProtoField.uint32, "To place", base.DEC)
 define("hash_count", ProtoField.uint8, "Hashes", base.DEC)
 define("hash", ProtoField.bytes, "Hash")
 proto.fields = field
@@ -153,7 +160,8 @@ function Cursor:each(tree, name, count, element)
 end
 
 local function offer(cursor, tree)
-  cursor:add(tree, "offer_size", 8)
+  cursor:add(tree, "part", 1)
+  cursor:add(tree, "offer_size", 7)
   cursor:add(tree, "root", 32)
   local name = cursor:add(tree, "name", cursor:number(tree, "name_bytes", 1))
   if name then tree:append_text(": " .. name:string(ENC_UTF_8)) end
@@ -187,7 +195,14 @@ end
 
 local function page(cursor, tree)
   local height = cursor:number(tree, "height", 1)
-  tree:append_text(string.format(": height %d, index %d", height, cursor:number(tree, "index", 4)))
+  local index = cursor:number(tree, "index", 4)
+  tree:append_text(string.format(height == 31 and ": log from %d" or ": height %d, index %d", height == 31 and index or height, index))
+end
+
+local function have_range(cursor, tree)
+  cursor:add(tree, "state", 1)
+  local first = cursor:number(tree, "range_first", 3)
+  tree:append_text(string.format(": from block %d, %d blocks", first, cursor:number(tree, "range_blocks", 2)))
 end
 
 local function range(cursor, tree)
@@ -295,6 +310,13 @@ local bodies = {
     return string.format("block=%d offset=%d size=%d", block, offset, size)
   end,
   [0x12] = function(cursor, tree)
+  [0x15] = function(cursor, tree)
+    bulk_prefix(cursor, tree)
+    local from = cursor:number(tree, "have_from", 4)
+    local to = cursor:number(tree, "have_to", 4)
+    cursor:each(tree, "have_range", cursor:number(tree, "range_count", 1), have_range)
+    return string.format("from=%d to=%d", from, to)
+  end,
     bulk_prefix(cursor, tree)
     local height = cursor:number(tree, "height", 1)
     local index = cursor:number(tree, "index", 4)

@@ -23,6 +23,7 @@ export const instant = (n: number) => n as Instant
 export const after = (start: Instant, wait: number) => (start + wait) as Instant
 export const since = (start: Instant, now: Instant) => (now - start) as Milliseconds
 export const earliest = (...instants: readonly Instant[]) => Math.min(...instants) as Instant
+export const latest = (...instants: readonly Instant[]) => Math.max(...instants) as Instant
 export const NEVER = Infinity as Instant
 
 export const peerId = (n: number) => n as PeerId

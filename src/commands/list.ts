@@ -71,7 +71,10 @@ function rows(peers: readonly ListedPeer[], own: Endpoint | undefined, now: Inst
 function offers(peer: ListedPeer): string {
   if (peer.offers.length === 0) return 'nothing yet'
   return peer.offers
-    .map(offer => `${printable(offer.name)}, ${size(offer.size)}, root ${shortRoot(offer.root)}`)
+    .map(offer => {
+      const what = `${printable(offer.name)}, ${size(offer.size)}, root ${shortRoot(offer.root)}`
+      return offer.isPartial ? `${what}, in part` : what
+    })
     .join('; ')
 }
 

@@ -99,6 +99,17 @@ export class Bitmap {
     return this.#first(from, end, 0)
   }
 
+  /** The first in [from, end) that is set here and in `other`, which is as large; undefined where none is. */
+  firstCommon(other: Bitmap, from = 0, end = this.size): number | undefined {
+    assert(other.size === this.size, `bitmaps of ${this.size} and ${other.size}`)
+    for (let at = from; at < end; at = (at | 31) + 1) {
+      const word = this.#words[at >>> 5]! & other.#words[at >>> 5]! & maskFrom(at & 31)
+      const found = (at & ~31) + Math.clz32(word)
+      if (word !== 0) return found < end ? found : undefined
+    }
+    return undefined
+  }
+
   /** Visits, in order, each that is not set in [first, end). */
   forEachMissing(first: number, end: number, visit: (index: number) => void): void {
     for (let i = this.firstMissing(first, end); i !== undefined; i = this.firstMissing(i + 1, end)) visit(i)

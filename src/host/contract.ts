@@ -42,6 +42,8 @@ export type Input =
       readonly offer: Offer
       /** Which to fetch; undefined: all of them. */
       readonly blocks: Bitmap | undefined
+      /** Others that collect it are served what is there; the target can be read. */
+      readonly isServed?: boolean
       /** Drop what an earlier run left. */
       readonly restart: boolean
     }

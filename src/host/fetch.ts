@@ -8,12 +8,13 @@ import { Collector } from '../transfer/collector.js'
 import type { Source } from '../transfer/collector-options.js'
 import { judgeEarlierRun } from '../transfer/earlier-run.js'
 import type { CollectorEvent, FoundPart, Turn } from '../transfer/effect.js'
+import type { Have } from '../transfer/have.js'
 import type { TransferFailure, TransferResult } from '../transfer/report.js'
 import type { TraceFields } from '../transfer/trace.js'
 import { after, type Instant, NEVER, type PeerId, since } from '../units.js'
 import type { Offer } from '../wire/message.js'
 import type { Effect, FileKey } from './contract.js'
-import { chooseHolders, chooseOffer, offersContent } from './wish.js'
+import { chooseHolders, chooseOffer, holdsPart, offersContent } from './wish.js'
 
 /** How long nobody may offer the name before the errand fails. */
 const OFFER_PATIENCE_MS = 10_000
@@ -38,8 +39,17 @@ export interface FetchOptions {
   readonly random: Random
   readonly digests: Digests
   readonly trace?: boolean | undefined
+  /** Serves others what the fetch has; undefined: nobody does. */
+  readonly holder?: Holder | undefined
   /** Tells an uploading peer that it is needed no more. */
   readonly dismiss: (to: Endpoint, session: bigint, now: Instant) => void
+}
+
+/** Who serves what a fetch has. */
+export interface Holder {
+  begin(offer: Offer, tree: PartialTree, have: Have): void
+  /** The fetch is over. */
+  end(isWhole: boolean): void
 }
 
 /** The newest list, or its preview. */
@@ -61,8 +71,8 @@ export class Fetch {
   #listedAt: Instant | undefined
   /** From which the transfer was begun, until the list itself comes. */
   #preview: ReadonlyMap<PeerId, ListedPeer> | undefined
-  /** Who was seen to offer the content since the transfer began. */
-  readonly #known = new Set<PeerId>()
+  /** Who was seen to offer the content since the transfer began, and whether a part of it. */
+  readonly #known = new Map<PeerId, boolean>()
   #result: TransferResult | undefined
 
   constructor(options: FetchOptions, now: Instant) {
@@ -124,7 +134,7 @@ export class Fetch {
           this.#known.delete(peer)
           collector.onLeft(endpoint, turn)
         }
-        for (const peer of this.#newHolders(list.values())) collector.onJoined(this.#sourceOf(peer), turn)
+        this.#followHolders(list.values(), collector, turn)
       })
     }
   }
@@ -191,7 +201,7 @@ export class Fetch {
     const { offer, why, otherRoots, holders } = choice
     this.#offer = offer
     const sources = holders.map(peer => this.#sourceOf(peer))
-    for (const { peer } of holders) this.#known.add(peer)
+    for (const peer of holders) this.#known.set(peer.peer, holdsPart(peer, offer))
     if (own !== undefined) sources.push({ kind: 'self' })
     const event = { kind: 'chosen', offer, why, otherRoots, sources: holders.map(peer => peer.endpoint) } as const
     effects.push({ kind: 'report', event })
@@ -207,8 +217,10 @@ export class Fetch {
     }
     const { isListed, roundTrip } = seen
     if (!isListed) this.#preview = seen.list
-    const options = { ...this.#options, tree, earlier, ownFile: own?.key, roundTrip, isListed }
+    const hasRivals = others.some(peer => !offersContent(peer, offer) || holdsPart(peer, offer))
+    const options = { ...this.#options, tree, earlier, ownFile: own?.key, roundTrip, isListed, hasRivals }
     this.collector = new Collector(options, sources, now)
+    if (own === undefined) this.#options.holder?.begin(offer, tree, this.collector.have)
     this.drive(effects, now, (collector, turn) => collector.start(turn))
   }
 
@@ -218,11 +230,16 @@ export class Fetch {
     effects.push({ kind: 'report', event: { kind: 'waiting', name: this.#options.name } })
   }
 
-  /** Those that joined, or began to offer it. One that was dropped is not taken up again before it has left. */
-  #newHolders(peers: Iterable<ListedPeer>): readonly ListedPeer[] {
-    const holders = [...peers].filter(peer => !this.#known.has(peer.peer) && offersContent(peer, this.#offer!))
-    for (const { peer } of holders) this.#known.add(peer)
-    return holders
+  /** Takes up those that joined, or began to offer it. One that was dropped is not taken up again before it has left. */
+  #followHolders(peers: Iterable<ListedPeer>, collector: Collector, turn: Turn): void {
+    for (const peer of peers) {
+      if (!offersContent(peer, this.#offer!)) continue
+      const isPartial = holdsPart(peer, this.#offer!)
+      const wasPartial = this.#known.get(peer.peer)
+      this.#known.set(peer.peer, isPartial)
+      if (wasPartial === undefined) collector.onJoined(this.#sourceOf(peer), turn)
+      else if (wasPartial && !isPartial) collector.onWhole(peer.endpoint, turn)
+    }
   }
 
   #finish(
@@ -244,12 +261,13 @@ export class Fetch {
       const fields = { ok: failure === undefined, failure: failure?.kind ?? 'none', seconds, ...this.counters }
       trace('transfer:end', fields, effects)
     }
+    this.#options.holder?.end(failure === undefined)
     effects.push({ kind: 'report', event: { kind: 'result', result: this.#result } })
   }
 
   #sourceOf(peer: ListedPeer): Source {
     if (peer.session === this.#options.member) return { kind: 'self' }
-    return { kind: 'peer', endpoint: peer.endpoint }
+    return { kind: 'peer', endpoint: peer.endpoint, isPartial: holdsPart(peer, this.#offer!) }
   }
 }
 

@@ -1,27 +1,27 @@
 // One peer's machines behind one contract: its membership, the uploads it serves, and, in a collector, the one transfer
 // it fetches. Datagrams are told apart here; bulk never becomes an object.
 import { type Digests, type Random, randomSession } from '../ambient.js'
-import type { FullTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
 import { assert } from '../errors.js'
 import type { MemberEvent } from '../membership/event.js'
 import { Member } from '../membership/member.js'
 import type { Collector } from '../transfer/collector.js'
 import type { Turn } from '../transfer/effect.js'
-import { Uploads } from '../transfer/uploads.js'
+import { type Ended, Uploads } from '../transfer/uploads.js'
 import { earliest, type Instant, NEVER, sequence } from '../units.js'
 import type { ReceiveBatch, SendBatch } from '../wire/batch.js'
-import { isBulk, tagOf } from '../wire/bulk.js'
+import { isBulk, isBulkTag, tagOf } from '../wire/bulk.js'
 import { encode } from '../wire/encode.js'
 import { CHUNK_HEADER_BYTES, ERROR_CODE, HEADER_BYTES, REASON, type Reason, TAG } from '../wire/layout.js'
-import type { ErrorMessage, Goodbye, Message, Offer, Probe, Pull, Unsequenced } from '../wire/message.js'
+import type { ErrorMessage, Goodbye, Message, Probe, Pull, Unsequenced } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
-import type { Effect, FileKey, Host, Input, OfFetch, StopReason, TargetAnswer } from './contract.js'
+import type { Effect, FetchKey, FileKey, Host, Input, OfFetch, StopReason, TargetAnswer } from './contract.js'
 import { ControlQueue } from './control-queue.js'
 import { EarlyPulls } from './early-pulls.js'
 import { Errands } from './errands.js'
 import { Farewells } from './farewells.js'
-import { Fetch, type FetchOptions } from './fetch.js'
+import { Fetch, type FetchOptions, type Holder } from './fetch.js'
+import { type HeldFile, Holdings } from './holdings.js'
 
 /** Payload octets of a chunk: a 1500-octet Ethernet frame less IP, UDP and CHUNK headers. */
 const CHUNK_BYTES_IPV4 = 1_444
@@ -31,7 +31,7 @@ export interface PeerHostOptions {
   readonly manager: Endpoint
   /** Seconds; 0 = none. */
   readonly ttl: number
-  readonly files: readonly { readonly offer: Offer; readonly tree: FullTree }[]
+  readonly files: readonly HeldFile[]
   readonly collect?:
     | {
         readonly name: string
@@ -72,8 +72,8 @@ export class PeerHost implements Host {
   readonly #fetch: Fetch | undefined
   readonly #errands = new Errands()
   /** What all fetches have in common. */
-  readonly #fetchOptions: Omit<FetchOptions, 'name' | 'own' | 'restart'>
-  readonly #files: { readonly offer: Offer; readonly tree: FullTree }[]
+  readonly #fetchOptions: Omit<FetchOptions, 'name' | 'own' | 'restart' | 'holder'>
+  readonly #holdings: Holdings
   readonly #queue = new ControlQueue()
   readonly #farewells = new Farewells()
   readonly #earlyPulls = new EarlyPulls()
@@ -89,7 +89,6 @@ export class PeerHost implements Host {
     const { manager, files, random, digests, collect } = options
     this.#options = options
     this.#session = randomSession(random)
-    this.#files = [...files]
     const offers = files.map(file => file.offer)
     this.#member = new Member({
       manager,
@@ -110,6 +109,7 @@ export class PeerHost implements Host {
       datagramMax,
       options.burst,
     )
+    this.#holdings = new Holdings(files, this.#uploads)
     this.#fetchOptions = {
       member: this.#session,
       chunkSize,
@@ -131,6 +131,7 @@ export class PeerHost implements Host {
           name: collect.name,
           own: own && { key: collect.ownFile!, ...own },
           restart: collect.restart ?? false,
+          holder: this.#holderOf(undefined),
         },
         now,
       )
@@ -161,7 +162,7 @@ export class PeerHost implements Host {
         this.#onBlockRead(input, now, effects)
         break
       case 'offer':
-        this.#offer(input, now)
+        this.#offer(input)
         break
       case 'fetch':
         this.#begin(input, now, effects)
@@ -196,23 +197,30 @@ export class PeerHost implements Host {
     return { ...this.#queue.counters.all(), ...fetched, uploads: this.#uploads.active }
   }
 
-  #offer({ file, offer, tree }: Extract<Input, { kind: 'offer' }>, now: Instant): void {
-    this.#files.push({ offer, tree })
-    const key = this.#uploads.add({ tree })
+  #offer({ file, offer, tree }: Extract<Input, { kind: 'offer' }>): void {
+    const key = this.#holdings.addFile({ offer, tree })
     assert(key === file, `offer ${file} is the ${key}th`)
-    this.#member.setOffers(
-      this.#files.map(known => known.offer),
-      now,
-    )
-    this.#member.tick(now, this.#out, this.#events)
+  }
+
+  /** Serves what a fetch has; the one that the peer was started for also when it is whole. */
+  #holderOf(fetch: FetchKey | undefined): Holder {
+    return {
+      begin: (offer, tree, have) => this.#holdings.begin(fetch, offer, tree, have),
+      end: isWhole => {
+        if (isWhole && fetch === undefined) this.#holdings.complete(fetch)
+        else this.#refuse(this.#holdings.end(fetch))
+      },
+    }
   }
 
   #begin({ fetch: key, offer, ...options }: Extract<Input, { kind: 'fetch' }>, now: Instant, effects: Effect[]): void {
     assert(!this.#errands.isFull && !this.#errands.has(key), `fetch ${key} is one too many`)
-    const own = this.#files.findIndex(file => sameOctets(file.offer.root, offer.root))
-    const ownFile = own === -1 ? undefined : { key: own, ...this.#files[own]! }
-    const { blocks, restart } = options
-    const wish = { name: offer.name, wanted: offer, blocks, restart, own: ownFile }
+    const { files } = this.#holdings
+    const own = files.findIndex(file => sameOctets(file.offer.root, offer.root))
+    const ownFile = own === -1 ? undefined : { key: own, ...files[own]! }
+    const { blocks, restart, isServed } = options
+    const holder = isServed ? this.#holderOf(key) : undefined
+    const wish = { name: offer.name, wanted: offer, blocks, restart, own: ownFile, holder }
     const fetch = new Fetch({ ...this.#fetchOptions, ...wish }, now)
     this.#errands.begin(key, fetch)
     if (this.#member.version > 0) {
@@ -221,6 +229,9 @@ export class PeerHost implements Host {
   }
 
   #onAnswer(input: TargetAnswer & OfFetch, now: Instant, effects: Effect[]): void {
+    if (input.kind === 'target-read') {
+      this.#refuse(this.#uploads.onTargetRead(input.fetch, input.block, input.data, effects))
+    }
     const give = (fetch: Fetch, own: Effect[]) => giveAnswer(fetch, input, now, own)
     if (input.fetch !== undefined) this.#errands.give(input.fetch, effects, give)
     else if (this.#fetch !== undefined) give(this.#fetch, effects)
@@ -240,7 +251,7 @@ export class PeerHost implements Host {
     const d = batch.data[index]!
     const from = batch.from[index]!
     const tag = tagOf(d)
-    if ((tag === TAG.CHUNK || tag === TAG.TREE || tag === TAG.ECHO) && isBulk(d)) {
+    if (isBulkTag(tag) && isBulk(d)) {
       const payload = batch.payload(index)
       const isOurs =
         this.#fetch?.collector?.onBulk(d, payload, from, now) === true || this.#errands.onBulk(d, payload, from, now)
@@ -314,11 +325,16 @@ export class PeerHost implements Host {
 
   #onBlockRead(input: Extract<Input, { kind: 'block-read' }>, now: Instant, effects: Effect[]): void {
     const { file, block, data, why = 'can not be read' } = input
-    for (const { to, session } of this.#uploads.onBlockRead(file, block, data, effects)) {
-      this.#answer(to, { kind: 'error', session, code: ERROR_CODE.FILE_LOST, tag: TAG.PULL })
-    }
+    this.#refuse(this.#uploads.onBlockRead(file, block, data, effects))
     if (data === undefined) effects.push({ kind: 'report', event: { kind: 'offer-lost', file, why } })
     this.#driveAll(effects, now, (collector, turn) => collector.onBlockRead(file, block, data, why, turn))
+  }
+
+  /** Tells those who were served that there is nothing more for them. */
+  #refuse(ended: readonly Ended[]): void {
+    for (const { to, session } of ended) {
+      this.#answer(to, { kind: 'error', session, code: ERROR_CODE.FILE_LOST, tag: TAG.PULL })
+    }
   }
 
   /** After every input: pass on what membership says, and stop when there is nothing left to do. */
@@ -344,6 +360,11 @@ export class PeerHost implements Host {
     }
     if (this.#options.collect?.once && this.#fetch?.isDone && this.#leaving === undefined) {
       this.#leave('collected', '', now, effects)
+    }
+    if (this.#holdings.isChanged && this.#leaving === undefined) {
+      this.#holdings.isChanged = false
+      this.#member.setOffers(this.#holdings.offers, now)
+      this.#member.tick(now, this.#out, this.#events)
     }
     const ended = this.#member.stopped
     if (ended === undefined) return

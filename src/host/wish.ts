@@ -13,25 +13,34 @@ export interface Choice {
 
 /**
  * Where offers of a name have different roots, the collector's own file's root counts, and without one the root that most
- * peers offer; between equals, the one of the peer that came first.
+ * peers have wholly; between equals, the one that most have in part; then the one of the peer that came first.
  * @param peers all that are listed but the collector itself
  * @returns undefined where nobody offers the name
  */
 export function chooseOffer(name: string, own: Offer | undefined, peers: Iterable<ListedPeer>): Choice | undefined {
-  const byRoot = new Map<string, { offer: Offer; holders: ListedPeer[] }>()
-  if (own !== undefined) byRoot.set(identity(own), { offer: own, holders: [] })
+  const byRoot = new Map<string, { offer: Offer; holders: ListedPeer[]; wholes: number }>()
+  if (own !== undefined) byRoot.set(identity(own), { offer: own, holders: [], wholes: 0 })
   for (const peer of [...peers].sort((a, b) => a.peer - b.peer)) {
-    const offer = peer.offers.find(candidate => candidate.name === name)
-    if (offer === undefined) continue
-    const known = byRoot.get(identity(offer))
-    if (known === undefined) byRoot.set(identity(offer), { offer, holders: [peer] })
-    else known.holders.push(peer)
+    for (const offer of peer.offers) {
+      if (offer.name !== name) continue
+      const { size, root } = offer
+      const known = byRoot.get(identity(offer)) ?? { offer: { name, size, root }, holders: [], wholes: 0 }
+      known.holders.push(peer)
+      if (!offer.isPartial) known.wholes++
+      byRoot.set(identity(offer), known)
+    }
   }
   if (byRoot.size === 0) return undefined
   const otherRoots = byRoot.size - 1
-  if (own !== undefined) return { ...byRoot.get(identity(own))!, why: 'own file', otherRoots }
-  const most = [...byRoot.values()].reduce((a, b) => (b.holders.length > a.holders.length ? b : a))
-  return { ...most, why: otherRoots === 0 ? 'only offer' : 'most peers', otherRoots }
+  const { offer, holders } = own === undefined ? best(byRoot.values()) : byRoot.get(identity(own))!
+  const why = own !== undefined ? 'own file' : otherRoots === 0 ? 'only offer' : 'most peers'
+  return { offer, why, otherRoots, holders }
+}
+
+function best<Found extends { readonly holders: readonly ListedPeer[]; readonly wholes: number }>(
+  all: Iterable<Found>,
+) {
+  return [...all].reduce((a, b) => ((b.wholes - a.wholes || b.holders.length - a.holders.length) > 0 ? b : a))
 }
 
 /** Who offers this very content, in the order of their numbers. */
@@ -44,6 +53,11 @@ export function chooseHolders(wanted: Offer, peers: Iterable<ListedPeer>): Choic
 /** Whether a peer offers this very content, by whatever name. */
 export function offersContent({ offers }: ListedPeer, wanted: Offer): boolean {
   return offers.some(offer => identity(offer) === identity(wanted))
+}
+
+/** Whether a peer that offers this content has only a part of it. */
+export function holdsPart({ offers }: ListedPeer, wanted: Offer): boolean {
+  return offers.every(offer => identity(offer) !== identity(wanted) || offer.isPartial === true)
 }
 
 function identity(offer: Offer): string {

@@ -17,6 +17,7 @@ import { type Delivery, FolderDelivery, type Planned, StreamDelivery } from './d
 import { DeclinedError, TransferError } from './errors.js'
 import { Prefilled } from './prefilled.js'
 import { type Provenance, provenanceOf } from './provenance.js'
+import { StreamTarget } from './stream-target.js'
 
 export interface GetOptions {
   /** The folder to write into, made where it is missing; the working folder by default. */
@@ -64,6 +65,8 @@ export interface FetchOrder {
   readonly offer: Offer
   readonly blocks: Bitmap
   readonly restart: boolean
+  /** Others that collect it are served what is there. */
+  readonly isServed: boolean
   readonly target: BlockTarget
 }
 
@@ -84,12 +87,12 @@ export async function runGet(
   const isPicked = options.pick === undefined ? () => true : withFolders(globs(options.pick))
   const offer = await findOffer(what, options.patience, context, signal)
   tell({ kind: 'found', offer })
-  const fetch = async (blocks: Bitmap, target: BlockTarget, restart: boolean, hear = tell) => {
-    const { failure, fragments } = await context.fetch({ offer, blocks, restart, target }, signal, hear)
+  const fetch = async (blocks: Bitmap, target: BlockTarget, restart: boolean, isServed = false, hear = tell) => {
+    const { failure, fragments } = await context.fetch({ offer, blocks, restart, isServed, target }, signal, hear)
     if (failure !== undefined) throw new TransferError(failure)
     return fragments
   }
-  const contents = await readContents(offer, (blocks, target) => fetch(blocks, target, true, () => {}))
+  const contents = await readContents(offer, (blocks, target) => fetch(blocks, target, true, false, () => {}))
   if (!contents.manifest.entries.some(({ path }) => isPicked(path))) {
     throw new UsageError(`nothing in ${JSON.stringify(offer.name)} matches ${options.pick?.join(' ')}`)
   }
@@ -137,14 +140,19 @@ async function fetchRest(
   delivery: Delivery,
   contents: Contents,
   restart: boolean,
-  fetch: (blocks: Bitmap, target: BlockTarget, restart: boolean) => Promise<readonly FragmentReport[]>,
+  fetch: (
+    blocks: Bitmap,
+    target: BlockTarget,
+    restart: boolean,
+    isServed: boolean,
+  ) => Promise<readonly FragmentReport[]>,
 ): Promise<readonly FragmentReport[]> {
   const target = await delivery.target()
   if (target === undefined) return []
   const prefilled = new Prefilled(target, contents.target.blocks)
   const missing = delivery.blocks
   for (const block of contents.target.blocks.keys()) missing.clear(block)
-  if (!missing.isEmpty) return fetch(missing, prefilled, restart)
+  if (!missing.isEmpty) return fetch(missing, prefilled, restart, !(target instanceof StreamTarget))
   try {
     await prefilled.prepare(contents.manifest.size, false)
     await prefilled.finish()

@@ -119,7 +119,8 @@ function offerOf(what: string, peers: readonly ListedPeer[]): Offer | undefined 
         `one of ${ids.join(', ')}${contents.length > ids.length ? ', ...' : ''}; in brackets, how many peers have it`,
     )
   }
-  return meant[0]
+  const [first] = meant
+  return first && { name: first.name, size: first.size, root: first.root }
 }
 
 function heldBy(peers: readonly ListedPeer[]): readonly Held[] {

@@ -12,5 +12,6 @@ export function sameOffers(a: readonly Offer[], b: readonly Offer[]): boolean {
 }
 
 function sameOffer(a: Offer, b: Offer): boolean {
-  return a.name === b.name && a.size === b.size && a.root.every((octet, i) => octet === b.root[i])
+  const isAlike = a.name === b.name && a.size === b.size && a.isPartial === b.isPartial
+  return isAlike && a.root.every((octet, i) => octet === b.root[i])
 }

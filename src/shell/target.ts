@@ -142,7 +142,6 @@ export class Target {
       try {
         await handle.sync()
         if (this.#flushFault !== undefined) throw this.#flushFault
-        await this.#close()
         await rename(this.#part, this.#out)
         await syncFolder(dirname(this.#out))
       } catch (error) {

@@ -1,6 +1,6 @@
 import { type BlockIndex, blockIndex } from '../units.js'
 import { BLOCK_BYTES, BLOCKS_MAX } from '../wire/layout.js'
-import type { EffectSink } from './effect.js'
+import type { EffectSink, TransferEffect } from './effect.js'
 
 /** Blocks kept: 16 MiB, more than all that is being read or waits for it. */
 const CACHED_MAX = 256
@@ -9,16 +9,27 @@ const READS_MAX = 32
 /** Reads waiting for their turn; a PULL that asks for more asks again. */
 const WAITING_MAX = 192
 
+/** Files from this key on are those that the process collects itself, and reads where it writes them. */
+export const TARGETS_FROM = 2 ** 20
+
+/** The order that reads a block of such a file; undefined where that can't be. */
+export type OrderTarget = (file: number, block: BlockIndex) => TransferEffect | undefined
+
 /** Blocks of our own files on their way from the disk to the network, the latest used kept longest. Its memory is used again. */
 export class BlockCache {
   readonly #cached = new Map<number, Uint8Array>()
-  /** By block: the memory that it is read into. */
-  readonly #reading = new Map<number, Uint8Array>()
+  readonly #orderTarget: OrderTarget
+  /** By block: the memory that it is read into, where it is ours. */
+  readonly #reading = new Map<number, Uint8Array | undefined>()
   readonly #waiting = new Set<number>()
   readonly #spare: Uint8Array[] = []
   /** What was found before, until anything changes: a block's chunks are sent in a row. */
   #lastKey = -1
   #last: Uint8Array | undefined
+
+  constructor(orderTarget: OrderTarget = () => undefined) {
+    this.#orderTarget = orderTarget
+  }
 
   /** The block's octets: to be used at once, and not after the next call of any other method. */
   find(file: number, block: number): Uint8Array | undefined {
@@ -58,6 +69,17 @@ export class BlockCache {
     }
   }
 
+  isReading(file: number, block: BlockIndex): boolean {
+    return this.#reading.has(keyOf(file, block))
+  }
+
+  /** Nothing of that file is read for us any more. */
+  forget(file: number): void {
+    for (const keys of [this.#cached, this.#reading, this.#waiting]) {
+      for (const key of keys.keys()) if (Math.floor(key / BLOCKS_MAX) === file) keys.delete(key)
+    }
+  }
+
   #keep(key: number, data: Uint8Array): void {
     this.#lastKey = -1
     this.#cached.set(key, data)
@@ -69,11 +91,19 @@ export class BlockCache {
   }
 
   #read(key: number, effects: EffectSink): void {
+    const file = Math.floor(key / BLOCKS_MAX)
+    const block = blockIndex(key % BLOCKS_MAX)
+    if (file >= TARGETS_FROM) {
+      const order = this.#orderTarget(file, block)
+      if (order === undefined) return
+      this.#reading.set(key, undefined)
+      effects.push(order)
+      return
+    }
     const into = this.#spare.pop() ?? new Uint8Array(BLOCK_BYTES)
     this.#reading.set(key, into)
-    const block = blockIndex(key % BLOCKS_MAX)
     // Whoever gets it compares the hash; here that would cost as much again as all the rest.
-    effects.push({ kind: 'read-block', file: Math.floor(key / BLOCKS_MAX), block, check: 'times', into })
+    effects.push({ kind: 'read-block', file, block, check: 'times', into })
   }
 }
 

@@ -3,7 +3,7 @@
 //   chunk -> its place in the block's buffer -> [parked until its leaf hash is known] -> hash -> write -> done
 //
 // Nothing is written that the tree does not confirm. What the local file gave was checked when it was read.
-import { Bitmap } from '../content/bitmap.js'
+import type { Bitmap } from '../content/bitmap.js'
 import type { FileLayout } from '../content/layout.js'
 import type { PartialTree } from '../content/tree.js'
 import type { Wanted } from '../content/wanted.js'
@@ -12,6 +12,7 @@ import * as bulk from '../wire/bulk.js'
 import { BLOCK_BYTES, TREE_HEADER_BYTES } from '../wire/layout.js'
 import type { OpenBlock } from './assembly.js'
 import type { EffectSink } from './effect.js'
+import type { Have } from './have.js'
 import type { JournalKeeper } from './journal-keeper.js'
 import { type Ledger, PATH_SOURCES_FROM } from './ledger.js'
 import type { Path } from './path.js'
@@ -27,7 +28,7 @@ export class Blocks {
   readonly #work: Work
   readonly #ledger: Ledger
   readonly #journal: JournalKeeper
-  readonly #done: Bitmap
+  readonly #have: Have
   /** Wanted blocks that are not done. */
   #left: number
   /** Blocks that are to be written when there is a file to write to. */
@@ -47,6 +48,7 @@ export class Blocks {
     work: Work,
     ledger: Ledger,
     journal: JournalKeeper,
+    have: Have,
   ) {
     this.#layout = layout
     this.#wanted = wanted
@@ -54,7 +56,7 @@ export class Blocks {
     this.#work = work
     this.#ledger = ledger
     this.#journal = journal
-    this.#done = new Bitmap(layout.blockCount)
+    this.#have = have
     this.#left = wanted.count
   }
 
@@ -74,7 +76,7 @@ export class Blocks {
     for (let first = blocks.firstSet(); first !== undefined; ) {
       const end = blocks.firstMissing(first) ?? blocks.size
       const [start, stop] = [first, end].map(block => this.#layout.blockStart(blockIndex(block))) as [number, number]
-      this.#done.setRange(first, end)
+      for (let block = first; block < end; block++) this.#have.add(blockIndex(block))
       this.#wanted.forEachRun(start, stop, (from, to) => {
         this.bytes += to - from
         this.#left -= Math.ceil((to - from) / BLOCK_BYTES)
@@ -91,7 +93,7 @@ export class Blocks {
     claimed: Bitmap | undefined,
     visit: (start: number, end: number) => void,
   ): void {
-    const without = claimed ?? this.#done
+    const without = claimed ?? this.#have.blocks
     this.#wanted.forEachRun(start, end, (from, to) => this.#forEachWithout(without, from, to, visit))
   }
 
@@ -114,7 +116,7 @@ export class Blocks {
     const open = this.#work.assembly.find(block)
     const resent = bulk.isRetransmitted(d)
     if (open === undefined) {
-      if (this.#done.has(block)) this.#onDuplicate(block, offset)
+      if (this.#have.has(block)) this.#onDuplicate(block, offset)
       else this.counters.strayChunks++
     } else if (payload.length <= open.chunkSize) this.#place(open, offset, payload, resent, path, now)
     else if (!isRun(open, offset, payload.length)) this.counters.strayChunks++
@@ -180,7 +182,7 @@ export class Blocks {
   onWritten(block: BlockIndex): void {
     const open = this.#work.assembly.find(block)
     if (open?.state !== 'writing') return
-    this.#done.set(block)
+    this.#have.add(block)
     this.#left--
     this.bytes += open.bytes
     this.#journal.onWritten(block)
@@ -197,7 +199,9 @@ export class Blocks {
     this.#askedAt.set(path, change)
     for (const { open } of path.owed.entries()) if (!open.isLeafKnown) this.#askForPage(open, path)
     if (!path.owed.isEmpty || this.#parked === 0) return
-    for (const open of this.#work.assembly.all()) if (open.state === 'parked') this.#askForPage(open, path)
+    for (const open of this.#work.assembly.all()) {
+      if (open.state === 'parked' && this.#work.availability.has(path.number, open.index)) this.#askForPage(open, path)
+    }
   }
 
   /** Pages that were asked of a path which will not bring them are asked of another. */

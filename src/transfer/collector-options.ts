@@ -4,8 +4,10 @@ import type { PartialTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
 import type { EarlierRun } from './earlier-run.js'
 
-/** Who holds the file: a peer that offers it, or the collector itself. */
-export type Source = { readonly kind: 'peer'; readonly endpoint: Endpoint } | { readonly kind: 'self' }
+/** Who holds the file: a peer that offers it, or a part of it, or the collector itself. */
+export type Source =
+  | { readonly kind: 'peer'; readonly endpoint: Endpoint; readonly isPartial: boolean }
+  | { readonly kind: 'self' }
 export type PeerSource = Extract<Source, { kind: 'peer' }>
 
 export interface CollectorOptions {
@@ -32,6 +34,8 @@ export interface CollectorOptions {
   readonly roundTrip: number | undefined
   /** Whether we are on the list: peers serve nobody else. */
   readonly isListed: boolean
+  /** Others may collect the file at the same time: each begins elsewhere, so that they soon have something for one another. */
+  readonly hasRivals?: boolean
   readonly random: Random
   readonly digests: Digests
   readonly trace?: boolean | undefined

@@ -8,20 +8,20 @@ import { Wanted } from '../content/wanted.js'
 import type { Endpoint } from '../endpoint.js'
 import { after, type BlockIndex, earliest, type Instant, NEVER, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
-import { ERROR_CODE, TAG } from '../wire/layout.js'
-import type { Pull } from '../wire/message.js'
+import { BLOCK_BYTES, ERROR_CODE, TAG } from '../wire/layout.js'
 import type { OpenBlock } from './assembly.js'
 import { Blocks } from './blocks.js'
 import type { CollectorOptions, PeerSource, Source } from './collector-options.js'
 import type { CollectorEvent, Turn } from './effect.js'
 import { FATAL_ERRORS } from './fatal-errors.js'
 import { Goodput } from './goodput.js'
+import { Have } from './have.js'
 import { JournalKeeper } from './journal-keeper.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import { LocalSource } from './local-source.js'
 import type { Path } from './path.js'
 import { Paths } from './paths.js'
-import { composePulls } from './pull.js'
+import { type AddressedPull, Pulls } from './pulls.js'
 import type { TransferFailure } from './report.js'
 import { Resumption } from './resumption.js'
 import { Trace } from './trace.js'
@@ -29,10 +29,6 @@ import { Work } from './work.js'
 
 /** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
 const CHUNK_BYTES_SAFE = 1_172
-/** What the kernel charges to the receive buffer beside a datagram's octets (sk_buff truesize on Linux: 2304 for a full frame). */
-const BUFFER_CHARGE = 832
-/** Share of the receive buffer that may arrive at once. */
-const BUFFER_SHARE = 0.75
 /** Bad blocks after which a peer is dropped. */
 const BAD_BLOCKS_MAX = 2
 /** Datagrams beyond the credit after which a peer is dropped; a few are damage that no checksum saw. */
@@ -41,16 +37,13 @@ const PROGRESS_MS = 200
 /** Without a turn for so long, though one was due every PROGRESS_MS, the process itself stood still. */
 const STALL_MS = 500
 
-interface Addressed {
-  readonly to: Endpoint
-  readonly message: Pull
-}
-
 type State = 'collecting' | 'finishing' | 'done'
 
 export class Collector {
   readonly trace: Trace | undefined
   isListed: boolean
+  /** What is there by now. */
+  readonly have: Have
   #beyondCredit = 0
   #state: State = 'collecting'
   readonly #options: CollectorOptions
@@ -63,11 +56,12 @@ export class Collector {
   readonly #blocks: Blocks
   readonly #resumption: Resumption
   readonly #sources: readonly Source[]
+  /** Those that have a fragment to begin with. */
+  readonly #givers: readonly Source[]
   readonly #paths: Paths
   /** Paths that something came from in this turn. */
   readonly #touched = new Set<Path>()
-  #outgoing: Addressed[] = []
-  #statement = 0
+  readonly #pulls: Pulls
   #progressAt: Instant
   #turnAt: Instant
   readonly #goodput: Goodput
@@ -80,19 +74,26 @@ export class Collector {
     this.#wanted = new Wanted(this.#layout, options.blocks)
     this.#local = options.ownFile === undefined ? undefined : new LocalSource(options.ownFile)
     this.trace = options.trace ? new Trace() : undefined
-    this.#work = new Work(this.#layout, options.chunkSize, this.#local, this.trace, options.blockMemory)
+    const { random, blockMemory } = options
+    this.#work = new Work(this.#layout, options.chunkSize, this.#local, random, this.trace, blockMemory)
+    this.have = new Have(this.#layout.blockCount)
+    this.#work.onOpened = block => this.have.expect(block)
+    this.#pulls = new Pulls(options, this.#work)
     this.#paths = new Paths(options, this.#work.paths, this.trace, now)
     this.#sources = sources
-    const fragments = this.#wanted.divide(Math.max(1, sources.length), options.chunkSize)
+    const wholes = sources.filter(source => source.kind === 'self' || !source.isPartial)
+    this.#givers = wholes.length > 0 ? wholes : sources.slice(0, 1)
+    const fragments = this.#wanted.divide(Math.max(1, this.#givers.length), options.chunkSize)
     this.#ledger = new Ledger(
       fragments,
       this.#wanted,
-      sources.map(source => (source.kind === 'self' ? undefined : source.endpoint)),
+      this.#givers.map(source => (source.kind === 'self' ? undefined : source.endpoint)),
     )
     this.#journal = new JournalKeeper(options.digests, options.tree, now)
-    this.#blocks = new Blocks(this.#layout, this.#wanted, options.tree, this.#work, this.#ledger, this.#journal)
-    const { schedule } = this.#work
-    const parts = { layout: this.#layout, wanted: this.#wanted, blocks: this.#blocks, journal: this.#journal, schedule }
+    const layout = this.#layout
+    const [wanted, work, journal] = [this.#wanted, this.#work, this.#journal]
+    this.#blocks = new Blocks(layout, wanted, options.tree, work, this.#ledger, journal, this.have)
+    const parts = { layout, wanted, blocks: this.#blocks, journal, schedule: work.schedule }
     this.#resumption = new Resumption({ ...options, ...parts })
     this.#progressAt = now
     this.#turnAt = now
@@ -108,11 +109,16 @@ export class Collector {
     turn.effects.push({ kind: 'prepare-target', size: this.#layout.size, keep: this.#options.earlier.kind === 'kept' })
     this.#resumption.start(turn)
     this.#goodput.start(this.#blocks.bytes)
-    for (const [i, source] of this.#sources.entries()) {
+    const workers = this.#sources.map(source =>
+      source.kind === 'self' ? LOCAL_SOURCES['own fragment'] : this.#addPath(source, turn.now).number,
+    )
+    for (const [i, giver] of this.#givers.entries()) {
       const { start, end } = this.#ledger.fragments[i]!
-      const worker = source.kind === 'self' ? LOCAL_SOURCES['own fragment'] : this.#addPath(source, turn.now).number
+      const worker = workers[this.#sources.indexOf(giver)]!
       const assign = (from: number, to: number) => this.#work.schedule.assign(worker, from, to)
-      this.#blocks.forEachMissing(start, end, this.#resumption.claimed, assign)
+      const home = Math.max(start, Math.floor((start + (end - start) * this.#home) / BLOCK_BYTES) * BLOCK_BYTES)
+      this.#blocks.forEachMissing(home, end, this.#resumption.claimed, assign)
+      this.#blocks.forEachMissing(start, home, this.#resumption.claimed, assign)
     }
     this.#advance(turn)
   }
@@ -145,6 +151,14 @@ export class Collector {
     if (this.#state !== 'collecting' || source.kind === 'self') return
     if (this.#paths.to(source.endpoint) !== undefined) return
     this.#addPath(source, turn.now)
+    this.#advance(turn)
+  }
+
+  /** A peer that had a part of the file has all of it now. */
+  onWhole(peer: Endpoint, turn: Turn): void {
+    const path = this.#paths.to(peer)
+    if (path?.log === undefined) return
+    this.#work.onWhole(path)
     this.#advance(turn)
   }
 
@@ -204,8 +218,8 @@ export class Collector {
       bulk.echoOf(d),
       bulk.holdOf(d),
       d.length,
-      // An ECHO goes out because nothing else could: it says nothing of what the path can do.
-      tag === TAG.ECHO || bulk.isAppLimited(d),
+      // An ECHO or a HAVE goes out whatever there is to send: it says nothing of what the path can do.
+      tag === TAG.ECHO || tag === TAG.HAVE || bulk.isAppLimited(d),
       now,
     )
     if (arrival === undefined) {
@@ -216,6 +230,7 @@ export class Collector {
     if (tag === TAG.CHUNK) this.#blocks.onChunk(d, payload, path, now)
     else if (tag === TAG.TREE) this.#blocks.onTree(d, path, now)
     else path.onSmall()
+    if (tag === TAG.HAVE) this.#work.onHave(d, path, now)
     return true
   }
 
@@ -291,19 +306,15 @@ export class Collector {
   }
 
   /** The next PULL that is due; the caller encodes and sends it. */
-  nextMessage(now: Instant): Addressed | undefined {
-    if (this.#outgoing.length === 0 && this.#state === 'collecting') {
-      this.#work.share(this.#options.limit)
-      for (const path of this.#work.paths) this.#pull(path, now)
-    }
-    return this.#outgoing.shift()
+  nextMessage(now: Instant): AddressedPull | undefined {
+    return this.#state === 'collecting' ? this.#pulls.next(now) : undefined
   }
 
   deadline(): Instant {
     if (this.#state !== 'collecting') return NEVER
     let at = earliest(this.#progressAt, this.#journal.deadline())
     for (const path of this.#work.paths) {
-      if (path.state !== 'dead' && path.isWaitedFor) at = earliest(at, path.pullDueAt(), path.timeoutAt())
+      if (path.isPulled) at = earliest(at, path.pullDueAt(), path.isWaitedFor ? path.timeoutAt() : NEVER)
     }
     return at
   }
@@ -318,7 +329,7 @@ export class Collector {
       turn.effects.push({ kind: 'finish-target' })
       return
     }
-    const hasPeers = this.#work.paths.some(path => path.state !== 'dead')
+    const hasPeers = !this.#work.isHopeless(turn.now)
     if (hasPeers) this.#work.adoptHomeless(turn.now)
     else this.#work.turnToLocal()
     for (const path of this.#work.paths) {
@@ -345,13 +356,15 @@ export class Collector {
     }
     this.#work.restart(open)
     const { active } = this.#work
-    const next = active.find(path => !suspects.has(path.number)) ?? active[0]
+    const holders = active.filter(path => this.#work.availability.has(path.number, open.index))
+    const next = holders.find(path => !suspects.has(path.number)) ?? holders[0]
     if (next !== undefined) this.#work.askAlone(open, next, turn.now)
   }
 
   #dropPath(path: Path, why: string, turn: Turn): void {
     if (path.state === 'dead') return
     this.#paths.end(path)
+    this.#work.availability.forget(path.number)
     this.#blocks.forgetPages(path)
     this.#work.strip(path, true)
     turn.events.push({ kind: 'dismissed', to: path.endpoint, session: path.session })
@@ -363,7 +376,8 @@ export class Collector {
   #renewPath(path: Path, turn: Turn): void {
     this.#suspend(path)
     this.#paths.end(path)
-    this.#addPath({ kind: 'peer', endpoint: path.endpoint }, turn.now)
+    this.#work.availability.forget(path.number)
+    this.#addPath({ kind: 'peer', endpoint: path.endpoint, isPartial: path.log !== undefined }, turn.now)
     this.#advance(turn)
   }
 
@@ -372,32 +386,6 @@ export class Collector {
     path.trace?.onSuspended()
     this.#blocks.forgetPages(path)
     this.#work.strip(path, false)
-  }
-
-  #pull(path: Path, now: Instant): void {
-    if (path.state === 'dead' || !path.isWaitedFor) return
-    const window = path.windowDatagrams(this.#bufferShare(path))
-    if (path.pullDueAt() > now && !path.isPullEarly(now, window)) return
-    path.loss.advance(now, path.roundTrip.smoothed)
-    path.congestion.onPaced(path.pacingRate, now)
-    const statement = {
-      member: this.#options.member,
-      root: this.#options.tree.root,
-      statement: ++this.#statement,
-      credit: path.extendCredit(window),
-      rate: Math.max(1, Math.round(path.pacingRate * 8)),
-      chunkSize: this.#work.chunkSize,
-      datagram: path.longest,
-      isEnd: this.#work.schedule.untaken === 0,
-    }
-    const pulls = composePulls(path, statement, () => path.onPullSent(now), path.nextProbe(now))
-    for (const message of pulls) this.#outgoing.push({ to: path.endpoint, message })
-  }
-
-  /** Datagrams that one path may send us in one burst. */
-  #bufferShare(path: Path): number {
-    const datagrams = (this.#options.receiveBuffer * BUFFER_SHARE) / (path.longest + BUFFER_CHARGE)
-    return Math.max(8, datagrams / Math.max(1, this.#work.active.length))
   }
 
   #watchForBlackHole(path: Path, now: Instant): void {
@@ -428,13 +416,19 @@ export class Collector {
   }
 
   #dismissAll(events: CollectorEvent[]): void {
-    this.#outgoing = []
     for (const { state, endpoint: to, session } of this.#work.paths) {
       if (state !== 'dead') events.push({ kind: 'dismissed', to, session })
     }
   }
 
   #addPath(source: PeerSource, now: Instant): Path {
-    return this.#paths.add(source, this.#work.chunkSize, now)
+    const path = this.#paths.add(source, this.#work.chunkSize, now)
+    this.#work.addPath(path, this.#home)
+    return path
+  }
+
+  /** Where to begin, as a share of what is fetched. */
+  get #home(): number {
+    return this.#options.hasRivals ? Number(this.#options.member >> 32n) / 2 ** 32 : 0
   }
 }

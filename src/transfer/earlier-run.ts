@@ -79,6 +79,8 @@ export class PartCheck {
 
   /** @param isGood its octets are what the tree says */
   onRead(block: BlockIndex, isGood: boolean): void {
+    // Others have blocks read too, that came in this run.
+    if (!this.claimed.has(block)) return
     this.#reading--
     if (isGood) this.good.set(block)
   }

@@ -17,7 +17,13 @@ export type TransferEffect =
     }
   | { readonly kind: 'find-target' }
   | { readonly kind: 'prepare-target'; readonly size: number; readonly keep: boolean }
-  | { readonly kind: 'read-target'; readonly block: BlockIndex; readonly leaf: Uint8Array }
+  | {
+      readonly kind: 'read-target'
+      readonly block: BlockIndex
+      readonly leaf: Uint8Array
+      /** Whose target it is, where it is not a collector that reads its own. */
+      readonly fetch?: number | undefined
+    }
   | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
   | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }
   | { readonly kind: 'flush-target'; readonly journal: Uint8Array; readonly at: number }

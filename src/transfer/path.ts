@@ -13,11 +13,12 @@ import { WindowedMinimum } from './minimum.js'
 import { Owed } from './owed.js'
 import { IP_UDP_BYTES } from './pacer.js'
 import { PathMtu } from './path-mtu.js'
+import type { PathOptions } from './path-options.js'
 import { PathTrace } from './path-trace.js'
+import { PeerLog } from './peer-log.js'
 import type { PathProgress } from './report.js'
 import { RoundCount } from './round-count.js'
 import { RoundTrip } from './round-trip.js'
-import type { Trace } from './trace.js'
 import { Train } from './train.js'
 
 /** PULLs whose send time is remembered; a power of two. */
@@ -25,6 +26,8 @@ const PULLS_REMEMBERED = 1 << 12
 /** Between PULLs: a quarter of the round trip within these (TRANSPORT: one PULL for 30 to 200 datagrams). */
 const CADENCE_MIN_MS = 2
 const CADENCE_MAX_MS = 25
+/** Between PULLs to a peer that owes nothing, and is to say what it gets: within the time for which it goes on saying it. */
+const FOLLOW_MS = 500
 /** How long a least one-way delay counts; clocks drift under 1 ms in it. */
 const DELAY_SPAN_MS = 10_000
 /** Sequence numbers beyond the credit that ECHOs may use; what lies further is not from an honest peer. */
@@ -44,23 +47,6 @@ const SILENT_PULL_MAX_MS = 500
 const DATAGRAM_SPAN_MS = 1
 /** Window of a path that our own limit holds back, in products of rate and round trip: as in CRUISE. */
 const WINDOW_GAIN_CAPPED = 2
-
-export interface PathOptions {
-  readonly endpoint: Endpoint
-  /** Source number in the ledger. */
-  readonly number: number
-  /** The transfer's session with this peer. */
-  readonly session: bigint
-  /** A first guess of the round trip, ms. */
-  readonly roundTrip: number | undefined
-  readonly chunkSize: number
-  /** UDP payload of the longest datagram that our own interface carries. */
-  readonly datagramMax: number
-  readonly chance: () => number
-  /** That of all paths of the transfer. */
-  readonly competition: Competition
-  readonly trace?: Trace | undefined
-}
 
 /** suspended: silent for two time-outs; it has no work, and is asked now and then whether it lives. */
 export type PathState = 'active' | 'suspended' | 'dead'
@@ -83,6 +69,8 @@ export class Path {
   badBlocks = 0
   /** CHUNK and TREE datagrams with numbers that no PULL allowed. */
   breaches = 0
+  /** What the peer said of a file that it collects itself; undefined: it has all of it. */
+  log: PeerLog | undefined
   timeouts = 0
   /** When anything last came; the path's start before that. */
   heardAt: Instant
@@ -125,6 +113,7 @@ export class Path {
     this.session = options.session
     this.sessionHigh = Number(options.session >> 32n)
     this.sessionLow = Number(options.session & 0xffff_ffffn)
+    this.log = options.isPartial ? new PeerLog(now) : undefined
     this.roundTrip = new RoundTrip(options.roundTrip)
     this.#chunkSize = options.chunkSize
     this.mtu = new PathMtu(CHUNK_HEADER_BYTES + options.chunkSize, options.datagramMax)
@@ -266,6 +255,11 @@ export class Path {
     return !this.owed.isEmpty || this.pages.size > 0 || this.state === 'suspended'
   }
 
+  /** PULLs go to it: something is owed, or it is to say what it gets. */
+  get isPulled(): boolean {
+    return this.state !== 'dead' && (this.isWaitedFor || this.log !== undefined)
+  }
+
   /** It is taking the upward probe that all paths share. */
   get isProbing(): boolean {
     return this.congestion.state === 'refill' || this.congestion.state === 'up'
@@ -319,6 +313,9 @@ export class Path {
   /** When the next PULL is due, if one is wanted at all. */
   pullDueAt(): Instant {
     if (this.pulledAt === undefined) return 0 as Instant
+    if (this.log !== undefined && !this.isWaitedFor) {
+      return after(this.pulledAt, this.#sincePull >= this.window / 3 ? this.cadence : FOLLOW_MS)
+    }
     if (this.timeouts > 0) {
       return after(this.pulledAt, Math.max(this.cadence, Math.min(SILENT_PULL_MAX_MS, this.timeoutSpan / 4)))
     }

@@ -37,6 +37,7 @@ export class Paths {
         endpoint: source.endpoint,
         number: PATH_SOURCES_FROM + this.all.length,
         session: this.#newSession(),
+        isPartial: source.isPartial === true,
         roundTrip,
         chunkSize,
         datagramMax,
@@ -46,7 +47,6 @@ export class Paths {
       },
       now,
     )
-    this.all.push(path)
     this.#bySession.set(path.sessionLow, path)
     return path
   }

@@ -2,6 +2,7 @@ import type { Bitmap } from '../content/bitmap.js'
 import { type BlockIndex, sequence } from '../units.js'
 import {
   CONTROL_BYTES_MAX,
+  LOG_HEIGHT,
   PULL_BLOCK_BYTES,
   PULL_PAGE_BYTES,
   PULL_RANGE_BYTES,
@@ -60,13 +61,15 @@ export function composePulls(
 
 function divideWants(path: Path, isEnd: boolean): readonly Wants[] {
   const parts: Wants[] = []
-  let wants: Wants = { pages: [], ranges: [], blocks: [] }
-  let room = CONTROL_BYTES_MAX - PULL_WANTS_AT
+  // Every part says from where on the peer's log is to be told: the newest counts.
+  const log = path.log === undefined ? [] : [{ height: LOG_HEIGHT, index: path.log.places }]
+  let wants: Wants = { pages: [...log], ranges: [], blocks: [] }
+  let room = CONTROL_BYTES_MAX - PULL_WANTS_AT - log.length * PULL_PAGE_BYTES
   const take = (bytes: number): boolean => {
     if (room < bytes) {
       parts.push(wants)
-      wants = { pages: [], ranges: [], blocks: [] }
-      room = CONTROL_BYTES_MAX - PULL_WANTS_AT
+      wants = { pages: [...log], ranges: [], blocks: [] }
+      room = CONTROL_BYTES_MAX - PULL_WANTS_AT - log.length * PULL_PAGE_BYTES
     }
     room -= bytes
     return parts.length < PARTS_MAX

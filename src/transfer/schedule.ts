@@ -1,13 +1,8 @@
 // Who owes which octets that nobody has been asked for yet. Fragments are the first assignment; a worker that runs
-// out takes orphaned octets, then the far part of what would finish last. Every octet of the file that is not yet
-// taken stands in exactly one interval here.
+// out takes what is anyone's, then the far part of what would finish last. Where others collect the file too, all is
+// anyone's. Every octet of the file that is not yet taken stands in exactly one interval here, or in the pool.
 import { BLOCK_BYTES } from '../wire/layout.js'
-
-/** Octets [start, end) of the file. */
-export interface Interval {
-  start: number
-  end: number
-}
+import type { Interval, Pool } from './pool.js'
 
 /** Where a worker stands, as the schedule needs to know it. */
 export interface WorkerView {
@@ -24,11 +19,27 @@ const blockEnd = (octet: number) => (Math.floor(octet / BLOCK_BYTES) + 1) * BLOC
 export class Schedule {
   /** Told what a worker took from another. */
   onSteal: ((from: number, to: number, octets: number) => void) | undefined
+  readonly #pool: Pool
   readonly #owned = new Map<number, Interval[]>()
-  #orphans: Interval[] = []
+  /** Workers from this number on own nothing: all that they could have is in the pool. */
+  #sharedFrom = Infinity
+
+  constructor(pool: Pool) {
+    this.#pool = pool
+  }
+
+  /** From now on all that workers from the number `from` on have, or would get, is anyone's. */
+  share(from: number): void {
+    this.#sharedFrom = from
+    for (const worker of [...this.#owned.keys()]) if (worker >= from) this.abandon(worker)
+  }
 
   assign(worker: number, start: number, end: number): void {
     if (end <= start) return
+    if (worker >= this.#sharedFrom) {
+      this.#pool.add(start, end)
+      return
+    }
     const mine = this.#owned.get(worker)
     if (mine === undefined) this.#owned.set(worker, [{ start, end }])
     else mine.push({ start, end })
@@ -36,33 +47,32 @@ export class Schedule {
 
   /** Gives back octets that were taken and will not come. */
   orphan(start: number, end: number): void {
-    if (end > start) this.#orphans.push({ start, end })
+    this.#pool.add(start, end)
   }
 
   /** What `worker` still had becomes anyone's. */
   abandon(worker: number): void {
-    this.#orphans.push(...(this.#owned.get(worker) ?? []))
+    for (const { start, end } of this.#owned.get(worker) ?? []) this.#pool.add(start, end)
     this.#owned.delete(worker)
   }
 
-  /** What `from` still had, and every orphan, becomes `to`'s. */
+  /** What `from` still had becomes `to`'s; without `from`, all that is anyone's. */
   inherit(to: number, from?: number): void {
-    const intervals = from === undefined ? this.#orphans : (this.#owned.get(from) ?? [])
-    if (from === undefined) this.#orphans = []
-    else this.#owned.delete(from)
+    const intervals = from === undefined ? this.#pool.drain() : (this.#owned.get(from) ?? [])
+    if (from !== undefined) this.#owned.delete(from)
     for (const { start, end } of intervals) this.assign(to, start, end)
   }
 
   /**
    * Takes the next octets of one block that `worker` should be asked for.
-   * @param view how the workers stand: with it `worker` takes orphans, then steals; without it, only what is its own
+   * @param view how the workers stand: with it `worker` takes what is anyone's, then steals; without it, only what is its own
    */
   take(worker: number, view?: (worker: number) => WorkerView): Interval | undefined {
     const mine = this.#own(worker)
     if (mine.length === 0) {
       if (view === undefined) return undefined
-      const orphan = this.#orphans.shift()
-      if (orphan !== undefined) mine.push(orphan)
+      const found = this.#pool.take(worker)
+      if (found !== undefined) mine.push(found)
       else if (!this.#steal(worker, mine, view)) return undefined
     }
     const next = mine[0]!
@@ -73,17 +83,17 @@ export class Schedule {
     return taken
   }
 
-  /** Takes [start, end) back from whoever has it. */
+  /** Takes [start, end), which lies in one block, back from whoever has it. */
   withdraw(start: number, end: number): void {
     for (const [worker, intervals] of this.#owned) this.#owned.set(worker, without(intervals, start, end))
-    this.#orphans = without(this.#orphans, start, end)
+    this.#pool.withdraw(start, end)
   }
 
   /** Whether nobody has been asked for this octet yet. */
   holds(octet: number): boolean {
     const isInside = ({ start, end }: Interval) => start <= octet && octet < end
     for (const intervals of this.#owned.values()) if (intervals.some(isInside)) return true
-    return this.#orphans.some(isInside)
+    return this.#pool.holds(octet)
   }
 
   /** Octets that `worker` has not begun. */
@@ -92,7 +102,12 @@ export class Schedule {
   }
 
   get orphaned(): number {
-    return sum(this.#orphans)
+    return this.#pool.octets
+  }
+
+  /** Whether `worker` could take anything, but by stealing. */
+  hasFor(worker: number): boolean {
+    return this.remaining(worker) > 0 || this.#pool.hasFor(worker)
   }
 
   /** Octets nobody has been asked for. */

@@ -8,9 +8,19 @@
 import { chunkBytes, chunkCount, FileLayout } from '../content/layout.js'
 import type { HashTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
-import { after, blockIndex, chunkIndex, type Instant, NEVER, sequence, since } from '../units.js'
+import {
+  after,
+  type BlockIndex,
+  blockIndex,
+  chunkIndex,
+  type Instant,
+  latest,
+  NEVER,
+  sequence,
+  since,
+} from '../units.js'
 import type { SendBatch } from '../wire/batch.js'
-import { writeBulkHeader, writeChunkPlace, writeTreePlace } from '../wire/bulk.js'
+import { writeBulkHeader, writeChunkPlace, writeHavePlace, writeHaveRange, writeTreePlace } from '../wire/bulk.js'
 import { encode } from '../wire/encode.js'
 import {
   BULK_HEADER_BYTES,
@@ -19,9 +29,13 @@ import {
   DATAGRAM_BYTES_MAX,
   FLAG,
   HASH_BYTES,
+  HAVE_RANGE_BYTES,
+  HAVE_RANGES_AT,
+  HAVE_RANGES_MAX,
   HEADER_BYTES,
   HOLD_MAX,
   HOLD_UNIT_MICROS,
+  LOG_HEIGHT,
   PROBE_BYTES_MIN,
   TAG,
   type Tag,
@@ -30,6 +44,7 @@ import {
 import type { Pull, TreePage } from '../wire/message.js'
 import type { BlockCache } from './block-cache.js'
 import type { EffectSink } from './effect.js'
+import type { Have } from './have.js'
 import { IP_UDP_BYTES, Pacer } from './pacer.js'
 import { TRAINS } from './train.js'
 
@@ -47,6 +62,8 @@ const QUEUE_MAX = 8_192
 const PADDING = new Uint8Array(DATAGRAM_BYTES_MAX)
 /** Without PULLs for this long nothing more is sent, whatever credit is left. */
 const PULL_SILENCE_MS = 1_000
+/** Between two HAVEs: what came meanwhile is told together. */
+const HAVE_MS = 50
 /** And after this long the upload is forgotten. */
 const FORGET_MS = 10_000
 
@@ -55,6 +72,8 @@ export interface UploadOptions {
   readonly session: bigint
   readonly file: number
   readonly tree: HashTree
+  /** What is there of a file that is being collected; undefined: all of it. */
+  readonly have?: Have | undefined
   readonly cache: BlockCache
   /** Where this upload's clock has its zero: random, so that stamps prove receipt. */
   readonly clockZero: number
@@ -69,6 +88,7 @@ export class Upload {
   readonly session: bigint
   readonly file: number
   readonly #tree: HashTree
+  readonly #have: Have | undefined
   readonly #layout: FileLayout
   readonly #cache: BlockCache
   readonly #clockZero: number
@@ -101,6 +121,8 @@ export class Upload {
   #pull = 0
   #pulledAt: Instant
   #echoDue = false
+  /** Places of the log that were told, with which number and when the last of them; undefined: nobody asks for it. */
+  #told: { to: number; sequence: number; at: Instant } | undefined
   /** Data was lacking: the next datagram says so. */
   #starved = false
 
@@ -109,6 +131,7 @@ export class Upload {
     this.session = options.session
     this.file = options.file
     this.#tree = options.tree
+    this.#have = options.have
     this.#layout = new FileLayout(options.tree.size)
     this.#cache = options.cache
     this.#clockZero = options.clockZero
@@ -142,6 +165,7 @@ export class Upload {
       // What is longer is for those who have proven that it arrives.
       this.#datagram = this.#proven ? Math.min(pull.datagram, this.#datagramMax) : 0
       this.#oweProbe(pull)
+      this.#followLog(pull)
     }
     this.#credit = Math.max(this.#credit, Math.min(pull.credit, this.#proven ? Infinity : CREDIT_UNPROVEN))
     this.#horizon = Math.max(this.#horizon, pull.horizon)
@@ -165,6 +189,7 @@ export class Upload {
     }
     if (this.#probe > 0 && mayPace && this.#pacer.canSend(now)) return this.#spend(this.#fillProbe(batch))
     if (this.#sequence < this.#credit) {
+      if (this.#isHaveDue(now)) return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillHave(batch, now)) : 0
       if (this.#pageQueue.length > 0)
         return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillPage(batch, now)) : 0
       if (this.#queueHead < this.#queueTail) {
@@ -180,8 +205,11 @@ export class Upload {
 
   /** When `fillOne` has something next, as far as time alone decides. */
   nextAt(): Instant {
-    if (this.#probe === 0 && (this.#sequence >= this.#credit || !this.#hasData)) return NEVER
-    return this.#pacer.nextAt()
+    if (this.#probe > 0) return this.#pacer.nextAt()
+    if (this.#sequence >= this.#credit) return NEVER
+    if (this.#hasData) return this.#pacer.nextAt()
+    const haveAt = latest(this.#haveAt, this.#pacer.nextAt())
+    return haveAt <= after(this.#pulledAt, PULL_SILENCE_MS) ? haveAt : NEVER
   }
 
   get root(): Uint8Array {
@@ -209,20 +237,45 @@ export class Upload {
 
   #enqueue(pull: Pull, effects: EffectSink): void {
     for (const page of pull.pages) {
+      if (page.height === LOG_HEIGHT) continue
       const last = this.#sentPages.get(`${page.height}/${page.index}`)
       if (last !== undefined && last > this.#horizon) continue
       if (this.#tree.page(page.height, page.index) !== undefined) this.#pageQueue.push(page)
     }
     for (const { block, wanted } of pull.blocks) {
-      if (!this.#layout.hasBlock(block)) continue
+      if (!this.#isThere(block)) continue
       if (this.#enqueueBlock(block, wanted)) this.#cache.request(this.file, block, effects)
     }
     for (const { first, count } of pull.ranges) {
       for (let block = first as number; block < first + count; block++) {
         if (!this.#layout.hasBlock(blockIndex(block)) || this.#isQueueFull) break
+        if (!this.#isThere(blockIndex(block))) continue
         if (this.#enqueueBlock(block)) this.#cache.request(this.file, block, effects)
       }
     }
+  }
+
+  #isThere(block: BlockIndex): boolean {
+    return this.#layout.hasBlock(block) && (this.#have?.has(block) ?? true)
+  }
+
+  /** The newest PULL says whether the collector wants to know what there is, and from where on. */
+  #followLog(pull: Pull): void {
+    const asked = pull.pages.find(page => page.height === LOG_HEIGHT)
+    if (asked === undefined) this.#told = undefined
+    else if (this.#told === undefined)
+      this.#told = { to: asked.index, sequence: 0, at: after(this.#pulledAt, -HAVE_MS) }
+    else if (asked.index > this.#told.to || this.#told.sequence <= pull.horizon) this.#told.to = asked.index
+  }
+
+  /** When something is to be told of the log. */
+  get #haveAt(): Instant {
+    if (this.#told === undefined || this.#have === undefined || this.#told.to >= this.#have.places) return NEVER
+    return after(this.#told.at, HAVE_MS)
+  }
+
+  #isHaveDue(now: Instant): boolean {
+    return this.#haveAt <= now
   }
 
   get #isQueueFull(): boolean {
@@ -320,6 +373,20 @@ export class Upload {
   #oweProbe({ probe, sequence: number }: Pull): void {
     this.#probe = this.#proven && probe <= this.#datagramMax ? probe : 0
     this.#probePull = number
+  }
+
+  #fillHave(batch: SendBatch, now: Instant): number {
+    const told = this.#told!
+    const { to, ranges } = this.#have!.since(told.to, HAVE_RANGES_MAX)
+    const length = HAVE_RANGES_AT + ranges.length * HAVE_RANGE_BYTES
+    this.#writeHeader(batch.head, TAG.HAVE, false, now)
+    writeHavePlace(batch.head, told.to, to, ranges.length)
+    for (const [i, range] of ranges.entries()) {
+      writeHaveRange(batch.head, i, range.isComing, range.first, range.count)
+    }
+    batch.push(this.to, length)
+    this.#told = { to, sequence: this.#sequence, at: now }
+    return length + IP_UDP_BYTES
   }
 
   #fillEcho(batch: SendBatch, now: Instant): number {

@@ -6,8 +6,9 @@ import { type BlockIndex, earliest, type Instant, NEVER } from '../units.js'
 import type { SendBatch } from '../wire/batch.js'
 import { DATAGRAM_BYTES_MAX, ERROR_CODE, type ErrorCode } from '../wire/layout.js'
 import type { Pull } from '../wire/message.js'
-import { BlockCache } from './block-cache.js'
-import type { EffectSink } from './effect.js'
+import { BlockCache, TARGETS_FROM } from './block-cache.js'
+import type { EffectSink, TransferEffect } from './effect.js'
+import type { Have } from './have.js'
 import { Pacer } from './pacer.js'
 import { Upload } from './upload.js'
 
@@ -22,10 +23,23 @@ export interface ServedFile {
   readonly tree: HashTree
 }
 
+/** A file that this process collects, and serves meanwhile as far as it has come. */
+export interface ServedTarget extends ServedFile {
+  readonly have: Have
+  /** Whose target it is, as orders to the disk name it. */
+  readonly fetch: number | undefined
+}
+
+/** Whose upload has ended, to be told so. */
+export type Ended = { readonly to: Endpoint; readonly session: bigint }
+
 export class Uploads {
   readonly #files: ServedFile[]
   readonly #random: Random
-  readonly #cache = new BlockCache()
+  readonly #cache = new BlockCache((file, block) => this.#readOf(file, block))
+  /** By keys from TARGETS_FROM on. */
+  readonly #targets = new Map<number, ServedTarget>()
+  #nextTarget = TARGETS_FROM
   readonly #uploads = new Map<string, Upload>()
   /** Files that turned out to be changed or unreadable. */
   readonly #lostFiles = new Set<number>()
@@ -66,6 +80,34 @@ export class Uploads {
     return this.#files.push(file) - 1
   }
 
+  /** Serves what a collector of this process has by now. @returns its key */
+  addTarget(target: ServedTarget): number {
+    this.#targets.set(this.#nextTarget, target)
+    return this.#nextTarget++
+  }
+
+  /** Serves it no more. */
+  removeTarget(key: number): readonly Ended[] {
+    this.#targets.delete(key)
+    this.#cache.forget(key)
+    return this.#endUploadsOf(key)
+  }
+
+  /** As `onBlockRead`, of a target; what others had read of it means nothing here. */
+  onTargetRead(
+    fetch: number | undefined,
+    block: BlockIndex,
+    data: Uint8Array | undefined,
+    effects: EffectSink,
+  ): readonly Ended[] {
+    for (const [key, target] of this.#targets) {
+      if (target.fetch === fetch && this.#cache.isReading(key, block)) {
+        return this.onBlockRead(key, block, data, effects)
+      }
+    }
+    return []
+  }
+
   /**
    * Takes a PULL of a collector that the list knows.
    * @param at when it came: before the list knew the collector perhaps
@@ -76,17 +118,17 @@ export class Uploads {
     let upload = this.#uploads.get(key)
     if (upload === undefined) {
       if (pull.largest > 0) return ERROR_CODE.UNKNOWN_SESSION
-      const file = this.#files.findIndex(served => sameOctets(served.tree.root, pull.root))
-      if (file < 0) return ERROR_CODE.NO_SUCH_ROOT
+      const file = this.#find(pull.root)
+      if (file === undefined) return ERROR_CODE.NO_SUCH_ROOT
       if (this.#lostFiles.has(file)) return ERROR_CODE.FILE_LOST
       this.#forget(now)
       this.#makeRoomFor(from)
       if (this.#uploads.size >= UPLOADS_MAX) return ERROR_CODE.TOO_MANY_UPLOADS
-      const { tree } = this.#files[file]!
+      const { tree, have } = this.#targets.get(file) ?? { ...this.#files[file]!, have: undefined }
       const clockZero = this.#random.u32()
       const { session } = pull
-      const [datagramMax, burst] = [this.#datagramMax, this.#burst]
-      upload = new Upload({ to: from, session, file, tree, cache: this.#cache, clockZero, datagramMax, burst }, now)
+      const [datagramMax, burst, cache] = [this.#datagramMax, this.#burst, this.#cache]
+      upload = new Upload({ to: from, session, file, tree, have, cache, clockZero, datagramMax, burst }, now)
       this.#uploads.set(key, upload)
     }
     if (!sameOctets(upload.root, pull.root)) return ERROR_CODE.NO_SUCH_ROOT
@@ -102,22 +144,11 @@ export class Uploads {
    * @param data undefined where the block can't be had any more
    * @returns those that were being served from a file that is now lost, to be told so
    */
-  onBlockRead(
-    file: number,
-    block: BlockIndex,
-    data: Uint8Array | undefined,
-    effects: EffectSink,
-  ): readonly { readonly to: Endpoint; readonly session: bigint }[] {
+  onBlockRead(file: number, block: BlockIndex, data: Uint8Array | undefined, effects: EffectSink): readonly Ended[] {
     this.#cache.onRead(file, block, data, effects)
     if (data !== undefined) return []
     this.#lostFiles.add(file)
-    const told: { to: Endpoint; session: bigint }[] = []
-    for (const [key, upload] of this.#uploads) {
-      if (upload.file !== file) continue
-      told.push({ to: upload.to, session: upload.session })
-      this.#uploads.delete(key)
-    }
-    return told
+    return this.#endUploadsOf(file)
   }
 
   /** Appends what is due, a few datagrams of each upload in turn. */
@@ -146,10 +177,33 @@ export class Uploads {
   }
 
   /** Ends all uploads. @returns whom to say goodbye to */
-  stop(): readonly { readonly to: Endpoint; readonly session: bigint }[] {
+  stop(): readonly Ended[] {
     const told = [...this.#uploads.values()].map(({ to, session }) => ({ to, session }))
     this.#uploads.clear()
     return told
+  }
+
+  /** One of our own files rather than a target. */
+  #find(root: Uint8Array): number | undefined {
+    const file = this.#files.findIndex(served => sameOctets(served.tree.root, root))
+    if (file >= 0) return file
+    return [...this.#targets].find(([, { tree }]) => sameOctets(tree.root, root))?.[0]
+  }
+
+  #readOf(file: number, block: BlockIndex): TransferEffect | undefined {
+    const target = this.#targets.get(file)
+    const leaf = target?.tree.leaf(block)
+    return target && leaf && { kind: 'read-target', block, leaf, fetch: target.fetch }
+  }
+
+  #endUploadsOf(file: number): readonly Ended[] {
+    const ended: Ended[] = []
+    for (const [key, { file: served, to, session }] of this.#uploads) {
+      if (served !== file) continue
+      ended.push({ to, session })
+      this.#uploads.delete(key)
+    }
+    return ended
   }
 
   #fillTurn(upload: Upload, batch: SendBatch, now: Instant): boolean {

@@ -1,30 +1,39 @@
 // Who is asked for what: the schedule of octets not yet taken, the blocks being put together, and the chunks that each
 // source owes, kept in step. Every missing octet stands in exactly one of three places: untaken in the schedule, owed by
 // a source (by two, at the end), or homeless until a source is found.
+import type { Random } from '../ambient.js'
 import { Bitmap } from '../content/bitmap.js'
 import { chunkBytes, chunkOffset, type FileLayout } from '../content/layout.js'
 import { endpointKey } from '../endpoint.js'
-import { chunkIndex, type Instant, since } from '../units.js'
+import { type BlockIndex, chunkIndex, type Instant, latest, since } from '../units.js'
+import * as bulk from '../wire/bulk.js'
 import { CHUNKS_MAX } from '../wire/layout.js'
 import { Assembly, type OpenBlock } from './assembly.js'
+import { Availability } from './availability.js'
 import type { EffectSink } from './effect.js'
 import { LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import type { LocalSource } from './local-source.js'
 import type { Path } from './path.js'
-import { type Interval, Schedule, type WorkerView } from './schedule.js'
+import { type Interval, Pool } from './pool.js'
+import { Schedule, type WorkerView } from './schedule.js'
 import { fairShare } from './share.js'
 import type { Trace } from './trace.js'
 
 /** Share of the file that may be asked of two peers at the end, and how many chunks always may. */
 const DUPLICATE_SHARE = 0.01
 const DUPLICATE_CHUNKS_MIN = 64
+/** Nothing new from anyone for so long, where nobody has the whole file, ends a transfer. */
+const HOPE_MS = 10_000
 
 export class Work {
-  readonly schedule = new Schedule()
+  readonly availability: Availability
+  readonly schedule: Schedule
   readonly assembly: Assembly
   readonly paths: Path[] = []
   readonly local: LocalSource | undefined
   chunkSize: number
+  /** Told of each block that somebody is asked for. */
+  onOpened: ((block: BlockIndex) => void) | undefined
   readonly #layout: FileLayout
   readonly #trace: Trace | undefined
   /** Blocks some chunk of which is asked of two paths. */
@@ -32,16 +41,21 @@ export class Work {
   #duplicatesAsked = 0
   /** Some missing chunk may be owed by nobody. */
   #hasHomeless = false
+  /** Nobody that we ask has some of them. */
+  #isLookingForHolders = false
 
   constructor(
     layout: FileLayout,
     chunkSize: number,
     local: LocalSource | undefined,
+    random: Random,
     trace?: Trace,
     blockMemory?: () => Uint8Array,
   ) {
     this.#layout = layout
     this.#trace = trace
+    this.availability = new Availability(layout.blockCount, random)
+    this.schedule = new Schedule(new Pool(layout, this.availability))
     if (trace !== undefined) this.schedule.onSteal = (...move) => this.#note('work:steal', ...move)
     this.assembly = new Assembly(layout, blockMemory)
     this.chunkSize = chunkSize
@@ -57,6 +71,48 @@ export class Work {
     if (this.schedule.untaken > 0) return true
     for (const open of this.assembly.all()) if (open.state === 'receiving' || open.state === 'parked') return true
     return false
+  }
+
+  /** @param home where a peer that has everything is asked first, as a share of the file */
+  addPath(path: Path, home: number): void {
+    this.paths.push(path)
+    if (path.log === undefined) this.availability.beginAt(path.number, home)
+    else {
+      this.availability.addPartial(path.number)
+      // Others collect the file too: what nobody was asked for is anyone's, the rarest first.
+      this.schedule.share(PATH_SOURCES_FROM)
+    }
+  }
+
+  /** A peer that had a part of the file has all of it. */
+  onWhole(path: Path): void {
+    path.log = undefined
+    this.availability.forget(path.number)
+    this.#onHolder()
+  }
+
+  /** A peer says which blocks of the file it has by now, in a HAVE that `isBulk` accepted. */
+  onHave(d: Uint8Array, path: Path, now: Instant): void {
+    if (path.log === undefined) return
+    let added = 0
+    for (let i = 0; i < bulk.haveCount(d); i++) {
+      const first = bulk.haveFirst(d, i)
+      const end = first + bulk.haveBlocks(d, i)
+      if (bulk.haveIsComing(d, i)) this.availability.expect(path.number, first, end)
+      else added += this.availability.add(path.number, first, end)
+    }
+    if (bulk.haveFrom(d) <= path.log.places) path.log.places = Math.max(path.log.places, bulk.haveTo(d))
+    if (added === 0) return
+    path.log.newsAt = now
+    this.#onHolder()
+  }
+
+  /** All that are left collect the file themselves, have nothing that we lack, and have got nothing new for long. */
+  isHopeless(now: Instant): boolean {
+    return this.paths.every(({ state, log, owed, usefulAt }) => {
+      if (state === 'dead') return true
+      return log !== undefined && owed.isEmpty && since(latest(log.newsAt, usefulAt), now) > HOPE_MS
+    })
   }
 
   /** Sees to it that `path` has been asked for enough. */
@@ -142,7 +198,12 @@ export class Work {
         this.assembly.reset(open)
         homeless.setRange(0, open.chunks)
       }
-      const path = paths.reduce((a, b) => (finishesIn(b) < finishesIn(a) ? b : a))
+      const holders = paths.filter(path => this.availability.has(path.number, open.index))
+      if (holders.length === 0) {
+        this.#isLookingForHolders = true
+        continue
+      }
+      const path = holders.reduce((a, b) => (finishesIn(b) < finishesIn(a) ? b : a))
       if (path.owed.isEmpty) path.onBusy(now)
       homeless.forEachSet(0, open.chunks, c => path.owed.want(open, c))
     }
@@ -211,8 +272,16 @@ export class Work {
     return { rate: path.rate, outstanding: path.owed.octets, stealable }
   }
 
+  /** Somebody has more than before. */
+  #onHolder(): void {
+    if (!this.#isLookingForHolders) return
+    this.#isLookingForHolders = false
+    this.#hasHomeless = true
+  }
+
   #ask(owed: Path['owed'], interval: Interval): void {
     const block = this.#layout.blockAt(interval.start)
+    if (this.assembly.find(block) === undefined) this.onOpened?.(block)
     const open = this.assembly.ensure(block, this.chunkSize)
     const start = this.#layout.blockStart(block)
     owed.wantRange(
@@ -237,6 +306,8 @@ export class Work {
 
   /** Nothing is left to take: relieve the path that would finish last. */
   #help(helper: Path, now: Instant): void {
+    // Where others collect the file too, a peer may have nothing for us now and much a little later.
+    if (this.availability.isShared && this.schedule.untaken > 0) return
     let slow: Path | undefined
     for (const path of this.paths) {
       if (path === helper || path.state !== 'active' || path.owed.isEmpty) continue
@@ -258,7 +329,7 @@ export class Work {
   #move(slow: Path, helper: Path, octets: number): void {
     let left = octets
     for (const { open, chunks } of slow.owed.newestFirst()) {
-      if (open.isUndivided) continue
+      if (open.isUndivided || !this.availability.has(helper.number, open.index)) continue
       for (let c = open.chunks - 1; c >= 0 && left > 0; c--) {
         if (!chunks.has(c)) continue
         slow.owed.settle(open, c)
@@ -276,7 +347,7 @@ export class Work {
     const budget = Math.max(DUPLICATE_CHUNKS_MIN, DUPLICATE_SHARE * chunksInFile)
     let octets = 0
     for (const { open, chunks } of slow.owed.entries()) {
-      if (open.isUndivided) continue
+      if (open.isUndivided || !this.availability.has(helper.number, open.index)) continue
       chunks.forEachSet(0, open.chunks, c => {
         if (this.#duplicatesAsked >= budget || helper.owed.chunksOf(open.index)?.has(c)) return
         helper.owed.want(open, c)

@@ -1,4 +1,4 @@
-// The data path's way to CHUNK, TREE and ECHO: fields read and written in place by their offsets. No object, no bigint,
+// The data path's way to CHUNK, TREE, ECHO and HAVE: fields read and written in place by their offsets. No object, no bigint,
 // no closure; a session is two halves of 32 bits. Readers may be asked only after `isBulk` said yes: they check nothing.
 import {
   BLOCK_BYTES,
@@ -12,11 +12,19 @@ import {
   FLAG,
   FLAGS_ALLOWED,
   HASH_BYTES,
+  HAVE_COUNT_AT,
+  HAVE_FROM_AT,
+  HAVE_RANGE_BYTES,
+  HAVE_RANGES_AT,
+  HAVE_RANGES_MAX,
+  HAVE_TO_AT,
   HEADER_BYTES,
   HOLD_AT,
+  PLACES_MAX,
   SENT_AT_AT,
   SEQUENCE_AT,
   SESSION_AT,
+  STATE,
   TAG,
   TAG_AT,
   type Tag,
@@ -31,16 +39,24 @@ import {
 } from './layout.js'
 
 const FLAGS_MASK = 0x0f
+const FIRST_MASK = 0xff_ffff
 
-/** Whether `decode` would give a chunk, a tree or an echo for these octets. */
+type BulkTag = typeof TAG.CHUNK | typeof TAG.TREE | typeof TAG.ECHO | typeof TAG.HAVE
+
+/** Whether `decode` would give a chunk, a tree, an echo or a have for these octets. */
 export function isBulk(d: Uint8Array): boolean {
   if (d.length < HEADER_BYTES || d[VERSION_FLAGS_AT]! >> 4 !== VERSION) return false
   const tag = d[TAG_AT]
-  if (tag !== TAG.CHUNK && tag !== TAG.TREE && tag !== TAG.ECHO) return false
+  if (!isBulkTag(tag)) return false
   if ((flagsOf(d) & ~FLAGS_ALLOWED[tag]) !== 0) return false
   if ((sessionHigh(d) === 0 && sessionLow(d) === 0) || sequenceOf(d) === 0) return false
   if (tag === TAG.CHUNK) return isChunkBody(d)
+  if (tag === TAG.HAVE) return isHaveBody(d)
   return tag === TAG.TREE ? isTreeBody(d) : d.length === ECHO_BYTES
+}
+
+export function isBulkTag(tag: number | undefined): tag is BulkTag {
+  return tag === TAG.CHUNK || tag === TAG.TREE || tag === TAG.ECHO || tag === TAG.HAVE
 }
 
 function isChunkBody(d: Uint8Array): boolean {
@@ -53,6 +69,17 @@ function isTreeBody(d: Uint8Array): boolean {
   const count = treeCount(d)
   if (count === 0 || count > TREE_PAGE_HASHES_MAX) return false
   return d.length === TREE_HEADER_BYTES + count * HASH_BYTES && treeHeight(d) <= TREE_HEIGHT_MAX
+}
+
+function isHaveBody(d: Uint8Array): boolean {
+  if (d.length < HAVE_RANGES_AT || d[HAVE_COUNT_AT]! > HAVE_RANGES_MAX) return false
+  if (d.length !== HAVE_RANGES_AT + haveCount(d) * HAVE_RANGE_BYTES) return false
+  if (haveFrom(d) >= haveTo(d) || haveTo(d) > PLACES_MAX) return false
+  for (let i = 0; i < haveCount(d); i++) {
+    if (d[HAVE_RANGES_AT + i * HAVE_RANGE_BYTES]! > STATE.COMING) return false
+    if (haveBlocks(d, i) === 0 || haveFirst(d, i) + haveBlocks(d, i) > BLOCKS_MAX) return false
+  }
+  return true
 }
 
 /** The tag's octet, of any datagram; undefined if it is shorter than that. */
@@ -126,6 +153,36 @@ export function treeCount(d: Uint8Array): number {
   return d[TREE_COUNT_AT]!
 }
 
+/** The place of a log from which a HAVE tells. */
+export function haveFrom(d: Uint8Array): number {
+  return u32(d, HAVE_FROM_AT)
+}
+
+/** The place behind the last that a HAVE tells of. */
+export function haveTo(d: Uint8Array): number {
+  return u32(d, HAVE_TO_AT)
+}
+
+/** Ranges in a HAVE. */
+export function haveCount(d: Uint8Array): number {
+  return d[HAVE_COUNT_AT]!
+}
+
+/** First block of a HAVE's range. */
+export function haveFirst(d: Uint8Array, range: number): number {
+  return u32(d, HAVE_RANGES_AT + range * HAVE_RANGE_BYTES) & FIRST_MASK
+}
+
+/** Whether a HAVE's range is on its way to the peer rather than there. */
+export function haveIsComing(d: Uint8Array, range: number): boolean {
+  return d[HAVE_RANGES_AT + range * HAVE_RANGE_BYTES] === STATE.COMING
+}
+
+/** Blocks in a HAVE's range. */
+export function haveBlocks(d: Uint8Array, range: number): number {
+  return u16(d, HAVE_RANGES_AT + range * HAVE_RANGE_BYTES + 4)
+}
+
 /** Writes the first BULK_HEADER_BYTES of a datagram. Values are cut to their width: `echo` may be a whole sequence number. */
 export function writeBulkHeader(
   into: Uint8Array,
@@ -159,6 +216,21 @@ export function writeTreePlace(into: Uint8Array, height: number, index: number, 
   into[TREE_HEIGHT_AT] = height
   putU32(into, TREE_INDEX_AT, index)
   into[TREE_COUNT_AT] = count
+}
+
+/** Writes what stands between the bulk header and a HAVE's ranges. */
+export function writeHavePlace(into: Uint8Array, from: number, to: number, count: number): void {
+  putU32(into, HAVE_FROM_AT, from)
+  putU32(into, HAVE_TO_AT, to)
+  into[HAVE_COUNT_AT] = count
+}
+
+/** Writes the i-th range of a HAVE. */
+export function writeHaveRange(into: Uint8Array, range: number, isComing: boolean, first: number, count: number): void {
+  const at = HAVE_RANGES_AT + range * HAVE_RANGE_BYTES
+  putU32(into, at, first)
+  into[at] = isComing ? STATE.COMING : STATE.THERE
+  putU16(into, at + 4, count)
 }
 
 function u16(d: Uint8Array, at: number): number {

@@ -15,10 +15,12 @@ import {
   FLAGS_ALLOWED,
   HASH_BYTES,
   HEADER_BYTES,
+  HELD,
   IPV4_BYTES,
   IPV6_BYTES,
   PULL_BITMAP_BYTES,
   SESSION_AT,
+  STATE,
   TAG,
   TAG_AT,
   type Tag,
@@ -26,7 +28,17 @@ import {
   VERSION_FLAGS_AT,
 } from './layout.js'
 import { lengthFault } from './lengths.js'
-import type { Hello, ListEntry, Malformed, MalformedReason, Message, Offer, PresentEntry, Probe } from './message.js'
+import type {
+  HaveRange,
+  Hello,
+  ListEntry,
+  Malformed,
+  MalformedReason,
+  Message,
+  Offer,
+  PresentEntry,
+  Probe,
+} from './message.js'
 import { nameText } from './name.js'
 import { rangeFault } from './ranges.js'
 
@@ -84,6 +96,11 @@ const counts = (...names: readonly string[]) => ({
   type: names.reduce((parser, name) => parser.uint8(name), start()),
 })
 
+/** The octet above an offer's size says how much of it the peer has: any other value than the two is an absurd size. */
+const SIZE_BITS = 56n
+const SIZE_MASK = (1n << SIZE_BITS) - 1n
+const PARTIAL = BigInt(HELD.PART)
+
 interface RawOffer {
   readonly size: bigint
   readonly root: Uint8Array
@@ -98,7 +115,11 @@ const offers = {
   type: offer,
   length: 'counts.offers',
   formatter: (raw: readonly RawOffer[]): Offer[] =>
-    raw.map(({ size, root, name }) => ({ name, size: Number(size), root })),
+    raw.map(({ size, root, name }) =>
+      size >> SIZE_BITS === PARTIAL
+        ? { name, size: Number(size & SIZE_MASK), root, isPartial: true }
+        : { name, size: Number(size), root },
+    ),
 }
 
 type RawEntry =
@@ -129,6 +150,25 @@ function toEntry(raw: RawEntry): ListEntry {
   return { kind: 'present', peer, session, address, port, ttlLeft, offers }
 }
 
+const ranges = { type: start().uint32('first', { formatter: blockIndex }).uint16('count'), length: 'counts.ranges' }
+
+interface RawHaveRange {
+  readonly first: number
+  readonly count: number
+}
+/** The octet above the first block is the state: any other than the two makes an absurd block. */
+const FIRST_BITS = 24
+const FIRST_MASK = (1 << FIRST_BITS) - 1
+const haveRanges = {
+  type: start().uint32('first').uint16('count'),
+  length: 'counts.ranges',
+  formatter: (raw: readonly RawHaveRange[]): HaveRange[] =>
+    raw.map(({ first, count }) => {
+      const isComing = first >>> FIRST_BITS === STATE.COMING
+      return { isComing, first: blockIndex(isComing ? first & FIRST_MASK : first), count }
+    }),
+}
+
 const pull = head()
   .uint64('member')
   .buffer('root', { length: HASH_BYTES, formatter: copy })
@@ -143,10 +183,7 @@ const pull = head()
   .uint16('probe')
   .nest('counts', counts('pages', 'ranges', 'blocks'))
   .array('pages', { type: start().uint8('height').uint32('index'), length: 'counts.pages' })
-  .array('ranges', {
-    type: start().uint32('first', { formatter: blockIndex }).uint16('count'),
-    length: 'counts.ranges',
-  })
+  .array('ranges', ranges)
   .array('blocks', {
     type: start()
       .uint32('block', { formatter: blockIndex })
@@ -216,6 +253,11 @@ const READERS: Readonly<Record<Tag, Reader>> = {
   ),
   [TAG.ECHO]: reader('echo', bulkHead(), { appLimited: FLAG.APP_LIMITED }),
   [TAG.PROBE]: datagram => ({ ...probe(datagram), padding: datagram.length - HEADER_BYTES }) as Probe,
+  [TAG.HAVE]: reader(
+    'have',
+    bulkHead().uint32('from').uint32('to').nest('counts', counts('ranges')).array('ranges', haveRanges),
+    { appLimited: FLAG.APP_LIMITED },
+  ),
 }
 
 /** @param flags the message's fields that stand in the header's flags, and their bits */

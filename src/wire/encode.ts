@@ -2,9 +2,33 @@
 // the process here, before a receiver would have to drop it.
 import { assert, unreachable } from '../errors.js'
 import { parseAddress } from './address.js'
-import { COOKIE_COUNT_AT, ENTRY, FAMILY, FLAG, HASH_BYTES, IPV4_BYTES, TAG, type Tag, VERSION } from './layout.js'
+import {
+  COOKIE_COUNT_AT,
+  ENTRY,
+  FAMILY,
+  FLAG,
+  HASH_BYTES,
+  HELD,
+  IPV4_BYTES,
+  STATE,
+  TAG,
+  type Tag,
+  VERSION,
+} from './layout.js'
 import { BYTES } from './lengths.js'
-import type { Chunk, Echo, List, ListEntry, Message, Offer, PresentEntry, Pull, Register, Tree } from './message.js'
+import type {
+  Chunk,
+  Echo,
+  Have,
+  List,
+  ListEntry,
+  Message,
+  Offer,
+  PresentEntry,
+  Pull,
+  Register,
+  Tree,
+} from './message.js'
 import { nameOctets } from './name.js'
 import { rangeFault } from './ranges.js'
 import { encodedSize } from './size.js'
@@ -27,10 +51,15 @@ export const TAG_OF: Readonly<Record<Message['kind'], Tag>> = {
   chunk: TAG.CHUNK,
   tree: TAG.TREE,
   echo: TAG.ECHO,
+  have: TAG.HAVE,
 }
 
 /** Entries that went out in a COOKIE as octets, their count first: the manager shows the same ones to all who ask. */
 const previews = new WeakMap<readonly ListEntry[], Uint8Array>()
+/** The octet above an offer's size says how much of it the peer has. */
+const SIZE_BITS = 56n
+/** The octet above a HAVE's first block is the state of its range. */
+const FIRST_VALUES = 2 ** 24
 
 /**
  * Writes `message` into `into` from `at` on, and nothing beyond it.
@@ -69,6 +98,7 @@ function flagsOf(message: Message): number {
     case 'tree':
       return (message.retransmitted ? FLAG.RETRANSMITTED : 0) | (message.appLimited ? FLAG.APP_LIMITED : 0)
     case 'echo':
+    case 'have':
       return message.appLimited ? FLAG.APP_LIMITED : 0
     default:
       return 0
@@ -135,12 +165,22 @@ function writeBody(write: Writer, message: Message): void {
     case 'echo':
       writeBulkPrefix(write, message)
       break
+    case 'have':
+      writeBulkPrefix(write, message)
+      write.u32(message.from)
+      write.u32(message.to)
+      write.u8(message.ranges.length)
+      for (const { isComing, first, count } of message.ranges) {
+        write.u32((isComing ? STATE.COMING : STATE.THERE) * FIRST_VALUES + first)
+        write.u16(count)
+      }
+      break
     default:
       unreachable(message)
   }
 }
 
-function writeBulkPrefix(write: Writer, message: Chunk | Tree | Echo): void {
+function writeBulkPrefix(write: Writer, message: Chunk | Tree | Echo | Have): void {
   write.u32(message.sentAt)
   write.u16(message.echo)
   write.u16(message.hold)
@@ -156,7 +196,7 @@ function writeOffers(write: Writer, offers: readonly Offer[]): void {
   write.u8(offers.length)
   for (const offer of offers) {
     const name = nameOctets(offer.name)
-    write.u64(BigInt(offer.size))
+    write.u64(BigInt(offer.size) | (BigInt(offer.isPartial ? HELD.PART : HELD.WHOLE) << SIZE_BITS))
     write.octets(offer.root)
     write.u8(name.length)
     write.octets(name)

@@ -20,6 +20,7 @@ export const TAG = {
   TREE: 0x12,
   ECHO: 0x13,
   PROBE: 0x14,
+  HAVE: 0x15,
 } as const
 export type Tag = (typeof TAG)[keyof typeof TAG]
 
@@ -29,7 +30,7 @@ export const FLAG = {
   ACK: 0x1,
   /** CHUNK, TREE: its content was sent before in this upload. */
   RETRANSMITTED: 0x2,
-  /** CHUNK, TREE, ECHO: the sender ran out of data before this one, so the spacing says nothing about the path. */
+  /** CHUNK, TREE, ECHO, HAVE: the sender ran out of data before this one, so the spacing says nothing about the path. */
   APP_LIMITED: 0x4,
 } as const
 
@@ -48,6 +49,7 @@ export const FLAGS_ALLOWED: Readonly<Record<Tag, number>> = {
   [TAG.TREE]: FLAG.RETRANSMITTED | FLAG.APP_LIMITED,
   [TAG.ECHO]: FLAG.APP_LIMITED,
   [TAG.PROBE]: 0,
+  [TAG.HAVE]: FLAG.APP_LIMITED,
 }
 
 // Header of every datagram.
@@ -57,7 +59,7 @@ export const SESSION_AT = 2 // u64
 export const SEQUENCE_AT = 10 // u32
 export const HEADER_BYTES = 14
 
-// Prefix of the bulk datagrams (CHUNK, TREE, ECHO), after the header.
+// Prefix of the bulk datagrams (CHUNK, TREE, ECHO, HAVE), after the header.
 export const SENT_AT_AT = 14 // u32: the sender's clock in microseconds, modulo 2^32; its zero is random
 export const ECHO_AT = 18 // u16: low 16 bits of the sequence number of the newest PULL taken
 export const HOLD_AT = 20 // u16: time since that PULL came, in units of HOLD_UNIT_MICROS; HOLD_MAX = that long or longer
@@ -78,6 +80,17 @@ export const TREE_INDEX_AT = 23 // u32: which node at that height, from 0
 export const TREE_COUNT_AT = 27 // u8: hashes that follow, 1 to TREE_PAGE_HASHES_MAX
 export const TREE_HEADER_BYTES = 28
 
+// HAVE, after the bulk prefix: what became of blocks from place `from` of a peer's log up to but without `to`.
+export const HAVE_FROM_AT = 22 // u32
+export const HAVE_TO_AT = 26 // u32
+export const HAVE_COUNT_AT = 30 // u8: ranges that follow, up to HAVE_RANGES_MAX
+export const HAVE_RANGES_AT = 31
+export const HAVE_RANGE_BYTES = 6 // u8 state, u24 first block, u16 count of blocks
+/** Of a block, in a HAVE. */
+export const STATE = { THERE: 0, COMING: 1 } as const
+/** What fits in CONTROL_BYTES_MAX. */
+export const HAVE_RANGES_MAX = 194
+
 // HELLO: the header, then as many zeros as the peer likes: COOKIE is never larger than what it answers.
 export const HELLO_BYTES_MIN = 39
 // COOKIE: u32 time bucket, 16 octets of keyed hash; then a preview of the list.
@@ -90,8 +103,10 @@ export const COOKIE_ENTRIES_AT = 39
 export const REGISTER_TTL_AT = 34 // u32 seconds; 0 = until the manager closes
 export const REGISTER_OFFER_COUNT_AT = 38
 export const REGISTER_OFFERS_AT = 39
-// An offer: u64 size, 32 octets of root, u8 length of the name, the name in UTF-8.
+// An offer: u8 held, u56 size, 32 octets of root, u8 length of the name, the name in UTF-8.
 export const OFFER_FIXED_BYTES = 41
+/** How much a peer has of the file that it offers; PART: it collects the rest. */
+export const HELD = { WHOLE: 0, PART: 1 } as const
 export const OFFER_NAME_BYTES_AT = 40
 /** The longest REGISTER: what it offers must fit one LIST page beside an IPv6 address. */
 export const REGISTER_BYTES_MAX = 1_167
@@ -203,8 +218,12 @@ export const TREE_PAGE_HASHES_MAX = 32
 export const TREE_PAGE_HEIGHTS = 5
 /** Height of the top page of the largest file: the least multiple of TREE_PAGE_HEIGHTS that spans BLOCKS_MAX leaves. */
 export const TREE_HEIGHT_MAX = 25
+/** A page of a PULL at this height is none: it asks for HAVE, from place `index` of the peer's log on. */
+export const LOG_HEIGHT = 31
 /** Blocks in the largest file: 2^24 blocks are 1 TiB. */
 export const BLOCKS_MAX = 16_777_216
+/** Places in the log of the largest file: each block may be on its way once, and there once. */
+export const PLACES_MAX = 33_554_432
 export const FILE_BYTES_MAX = BLOCKS_MAX * BLOCK_BYTES
 export const OFFERS_MAX = 16
 export const NAME_BYTES_MAX = 255

@@ -15,6 +15,10 @@ import {
   FAMILY,
   GOODBYE_BYTES,
   HASH_BYTES,
+  HAVE_COUNT_AT,
+  HAVE_RANGE_BYTES,
+  HAVE_RANGES_AT,
+  HAVE_RANGES_MAX,
   HEARTBEAT_BYTES,
   HELLO_BYTES_MIN,
   IPV4_BYTES,
@@ -67,6 +71,7 @@ export const BYTES: Readonly<Record<Tag, Bounds>> = {
   [TAG.TREE]: { min: TREE_HEADER_BYTES, max: TREE_HEADER_BYTES + TREE_PAGE_HASHES_MAX * HASH_BYTES },
   [TAG.ECHO]: exactly(ECHO_BYTES),
   [TAG.PROBE]: { min: PROBE_BYTES_MIN, max: DATAGRAM_BYTES_MAX },
+  [TAG.HAVE]: { min: HAVE_RANGES_AT, max: HAVE_RANGES_AT + HAVE_RANGES_MAX * HAVE_RANGE_BYTES },
 }
 
 /** What is wrong with the datagram's length, its counts or the kinds that lengths depend on; undefined if nothing is. */
@@ -87,6 +92,8 @@ export function lengthFault(tag: Tag, datagram: Uint8Array): MalformedReason | u
       if (count === 0 || count > TREE_PAGE_HASHES_MAX) return 'count'
       return endFault(TREE_HEADER_BYTES + count * HASH_BYTES, datagram)
     }
+    case TAG.HAVE:
+      return endFault(HAVE_RANGES_AT + datagram[HAVE_COUNT_AT]! * HAVE_RANGE_BYTES, datagram)
     default:
       return undefined
   }

@@ -5,6 +5,8 @@ import type { ErrorCode, Reason } from './layout.js'
 
 /** A file that a peer holds: the name is for people, the root is its identity. */
 export interface Offer {
+  /** The peer has a part of it, and collects the rest; undefined: it has all. */
+  readonly isPartial?: true
   readonly name: string
   /** Octets. */
   readonly size: number
@@ -106,7 +108,7 @@ export interface ErrorMessage extends Common {
   readonly tag: number
 }
 
-/** Hashes of the nodes TREE_PAGE_HEIGHTS below a node (or of the leaves, where they are nearer). */
+/** Hashes of the nodes TREE_PAGE_HEIGHTS below a node (or of the leaves, where they are nearer); in a PULL also a place of a log (LOG_HEIGHT). */
 export interface TreePage {
   readonly height: number
   readonly index: number
@@ -170,6 +172,18 @@ export interface Tree extends Bulk {
 export interface Echo extends Bulk {
   readonly kind: 'echo'
 }
+export interface HaveRange extends BlockRange {
+  /** On their way to the peer; otherwise there. */
+  readonly isComing: boolean
+}
+/** Peer to collector: what became of blocks of a file that the peer collects itself, from one place of its log to another. */
+export interface Have extends Bulk {
+  readonly kind: 'have'
+  readonly from: number
+  /** Behind the last place. */
+  readonly to: number
+  readonly ranges: readonly HaveRange[]
+}
 
 /** Peer to collector: shows that the path carries datagrams of its length. Its sequence number is that of the PULL that asked. */
 export interface Probe extends Common {
@@ -193,6 +207,7 @@ export type Message =
   | Tree
   | Echo
   | Probe
+  | Have
 
 /** A message before the sender gives it its sequence number. */
 export type Unsequenced<M extends Message = Message> = M extends Message ? Omit<M, 'sequence'> : never

@@ -15,7 +15,9 @@ import {
   FILE_BYTES_MAX,
   HASH_BYTES,
   LIST_PAGES_MAX,
+  LOG_HEIGHT,
   OFFERS_MAX,
+  PLACES_MAX,
   PROBE_BYTES_MIN,
   PULL_BITMAP_BYTES,
   REASON,
@@ -23,7 +25,18 @@ import {
   TREE_PAGE_HASHES_MAX,
   TTL_MAX_SECONDS,
 } from './layout.js'
-import type { Cookie, List, ListAck, ListEntry, MalformedReason, Message, Offer, Pull, Tree } from './message.js'
+import type {
+  BlockRange,
+  Cookie,
+  List,
+  ListAck,
+  ListEntry,
+  MalformedReason,
+  Message,
+  Offer,
+  Pull,
+  Tree,
+} from './message.js'
 import { isName } from './name.js'
 
 const REASONS: ReadonlySet<number> = new Set(Object.values(REASON))
@@ -63,6 +76,8 @@ export function rangeFault(message: Message): MalformedReason | undefined {
       return rangeUnless(message.block < BLOCKS_MAX && message.offset + message.payload.length <= BLOCK_BYTES)
     case 'tree':
       return treeFault(message)
+    case 'have':
+      return rangeUnless(message.from < message.to && message.to <= PLACES_MAX && message.ranges.every(isRange))
     default:
       return unreachable(message)
   }
@@ -112,13 +127,17 @@ function pullFault(pull: Pull): MalformedReason | undefined {
   if (datagram < CHUNK_HEADER_BYTES + chunkSize || datagram > DATAGRAM_BYTES_MAX) return 'range'
   if (probe !== 0 && (probe < PROBE_BYTES_MIN || probe > DATAGRAM_BYTES_MAX)) return 'range'
   return rangeUnless(
-    pull.pages.every(page => page.height <= TREE_HEIGHT_MAX) &&
-      pull.ranges.every(range => range.count > 0 && range.first + range.count <= BLOCKS_MAX) &&
+    pull.pages.every(page => page.height <= TREE_HEIGHT_MAX || page.height === LOG_HEIGHT) &&
+      pull.ranges.every(isRange) &&
       pull.blocks.every(
         ({ block, wanted }) =>
           block < BLOCKS_MAX && wanted.length === PULL_BITMAP_BYTES && wanted.some(octet => octet !== 0),
       ),
   )
+}
+
+function isRange({ first, count }: BlockRange): boolean {
+  return count > 0 && first + count <= BLOCKS_MAX
 }
 
 function treeFault({ height, hashes }: Tree): MalformedReason | undefined {

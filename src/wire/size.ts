@@ -8,6 +8,8 @@ import {
   ENTRY_PRESENT_FIXED_BYTES,
   ERROR_BYTES,
   GOODBYE_BYTES,
+  HAVE_RANGE_BYTES,
+  HAVE_RANGES_AT,
   HEADER_BYTES,
   HEARTBEAT_BYTES,
   IPV4_BYTES,
@@ -61,6 +63,8 @@ export function encodedSize(message: Message): number {
       return TREE_HEADER_BYTES + message.hashes.length
     case 'echo':
       return ECHO_BYTES
+    case 'have':
+      return HAVE_RANGES_AT + message.ranges.length * HAVE_RANGE_BYTES
     default:
       return unreachable(message)
   }

@@ -218,20 +218,21 @@ function record(): readonly Datagram[] {
   if (!isWhole(collector)) throw new Error('the undisturbed swarm fails')
   network.run(200)
   // Some leave of their own accord; of the others the manager takes its leave.
-  for (const computer of [...network.computers.values()].slice(-2)) network.step(computer, { kind: 'stop' })
+  for (const computer of [...network.computers.values()].slice(-3)) network.step(computer, { kind: 'stop' })
   network.run(300)
   network.step(manager, { kind: 'stop' })
   network.run(2_000)
   return [...byTag.values()].flat()
 }
 
-/** A manager, three slow peers and a collector without the file. */
+/** A manager, three slow peers and two collectors without the file. */
 function makeSwarm(): Swarm {
   const network = new Network(SEED)
   const manager = network.addManager()
   for (const port of [3_000, 3_001, 4_000]) network.addPeer(port, { files: [FILE], uploadLimit: 400 })
   network.run(100)
   const collect = { name: FILE.offer.name, once: false, ownFile: undefined }
+  network.addPeer(5_002, { collect })
   const collector = network.addPeer(5_001, { collect })
   return { network, manager, collector }
 }

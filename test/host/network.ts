@@ -206,8 +206,12 @@ function answerOf(computer: Computer, effect: Exclude<Effect, { kind: 'report' |
       const data = computer.files[file]!.content.slice(start, start + BLOCK_BYTES)
       return { kind: 'block-read', file, block, data }
     }
-    case 'read-target':
-      throw new Error('nothing of an earlier run is there')
+    case 'read-target': {
+      const { block, leaf, fetch } = effect
+      const data = targetOf(computer, fetch).slice(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)
+      if (Buffer.compare(leafHash(DIGESTS, data), leaf) !== 0) throw new Error(`block ${block} is served unverified`)
+      return { kind: 'target-read', fetch, block, data }
+    }
     case 'find-target':
       return { kind: 'target-found', found: undefined, error: undefined }
     case 'prepare-target':

@@ -370,7 +370,7 @@ export class Swarm {
 }
 
 export function sourceOf(peer: Peer): Source {
-  return { kind: 'peer', endpoint: peer.endpoint }
+  return { kind: 'peer', endpoint: peer.endpoint, isPartial: false }
 }
 
 function octetsOf(message: Message): Uint8Array {

@@ -6,14 +6,16 @@ import { divideIntoFragments, FileLayout } from '../../src/content/layout.js'
 import { Wanted } from '../../src/content/wanted.js'
 import { SeededRandom } from '../../src/sim/random.js'
 import { Assembly, OPEN_BLOCKS_MAX, type OpenBlock } from '../../src/transfer/assembly.js'
+import { Availability } from '../../src/transfer/availability.js'
 import { Competition } from '../../src/transfer/competition.js'
 import type { TransferEffect } from '../../src/transfer/effect.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from '../../src/transfer/ledger.js'
 import { LocalSource } from '../../src/transfer/local-source.js'
 import { Owed } from '../../src/transfer/owed.js'
 import { Path } from '../../src/transfer/path.js'
+import { type Interval, Pool } from '../../src/transfer/pool.js'
 import { composePulls } from '../../src/transfer/pull.js'
-import { type Interval, Schedule, type WorkerView } from '../../src/transfer/schedule.js'
+import { Schedule, type WorkerView } from '../../src/transfer/schedule.js'
 import { Work } from '../../src/transfer/work.js'
 import { type BlockIndex, blockIndex, type Instant, instant } from '../../src/units.js'
 import { decode } from '../../src/wire/decode.js'
@@ -52,7 +54,7 @@ t.test('a schedule never loses or doubles an octet, whatever is taken, stolen, i
   holds(
     t,
     fc.property(size, fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 120 }), (size, count, steps) => {
-      const schedule = new Schedule()
+      const schedule = scheduleOf(size)
       for (const { index, start, end } of divideIntoFragments(new FileLayout(size), count, CHUNK)) {
         schedule.assign(index + 1, start, end)
       }
@@ -88,7 +90,7 @@ t.test('a schedule never loses or doubles an octet, whatever is taken, stolen, i
 })
 
 t.test('work is stolen from who would finish last, from its far end, in proportion to both rates', async t => {
-  const schedule = new Schedule()
+  const schedule = scheduleOf(50 * BLOCK_BYTES)
   schedule.assign(1, 0, 40 * BLOCK_BYTES)
   schedule.assign(2, 40 * BLOCK_BYTES, 50 * BLOCK_BYTES)
   const rates = [0, 1_000, 1_000, 3_000]
@@ -102,7 +104,7 @@ t.test('work is stolen from who would finish last, from its far end, in proporti
 t.test(
   'a thief that would make the end later steals nothing, and nothing is stolen from who does not allow it',
   async t => {
-    const schedule = new Schedule()
+    const schedule = scheduleOf(50 * BLOCK_BYTES)
     schedule.assign(1, 0, 2 * BLOCK_BYTES)
     const slow = (worker: number) => ({ rate: worker === 1 ? 10_000 : 8, outstanding: 0, stealable: true })
     t.equal(schedule.take(2, slow), undefined)
@@ -457,7 +459,7 @@ class Bench {
 
   constructor(size: number, hasLocal: boolean, count = 3) {
     this.#layout = new FileLayout(size)
-    this.work = new Work(this.#layout, CHUNK, hasLocal ? new LocalSource(0) : undefined)
+    this.work = new Work(this.#layout, CHUNK, hasLocal ? new LocalSource(0) : undefined, new SeededRandom(1))
     this.paths = Array.from({ length: count }, (_, i) => pathOf(i))
     this.work.paths.push(...this.paths)
     const fragments = divideIntoFragments(this.#layout, count + (hasLocal ? 1 : 0), CHUNK)
@@ -584,6 +586,11 @@ class Bench {
     const { local } = this.work
     return local === undefined ? [] : Object.values(LOCAL_SOURCES).map(source => local.of(source))
   }
+}
+
+function scheduleOf(size: number): Schedule {
+  const layout = new FileLayout(size)
+  return new Schedule(new Pool(layout, new Availability(layout.blockCount, new SeededRandom(1))))
 }
 
 function pathOf(i: number): Path {

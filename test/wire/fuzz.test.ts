@@ -11,7 +11,7 @@ import {
   TAG,
   TREE_HEADER_BYTES,
 } from '../../src/wire/layout.js'
-import type { Chunk, Echo, Malformed, Message, Tree } from '../../src/wire/message.js'
+import type { Chunk, Echo, Have, Malformed, Message, Tree } from '../../src/wire/message.js'
 import { malformed, valid } from './vectors.js'
 
 const SEED = Number(process.env.PEER_UDP_SEED ?? 20_011)
@@ -57,7 +57,7 @@ t.test('fields read in place are those that the parser gives', async t => {
     t.equal(bulk.echoOf(d), message.echo, name)
     t.equal(bulk.holdOf(d), message.hold, name)
     t.equal(bulk.isAppLimited(d), message.appLimited, name)
-    if (message.kind !== 'echo') t.equal(bulk.isRetransmitted(d), message.retransmitted, name)
+    if ('retransmitted' in message) t.equal(bulk.isRetransmitted(d), message.retransmitted, name)
     if (message.kind === 'chunk') {
       t.equal(bulk.tagOf(d), TAG.CHUNK, name)
       t.equal(bulk.chunkBlock(d), message.block, name)
@@ -69,13 +69,26 @@ t.test('fields read in place are those that the parser gives', async t => {
       t.equal(bulk.treeIndex(d), message.index, name)
       t.equal(bulk.treeCount(d) * HASH_BYTES, message.hashes.length, name)
     }
+    if (message.kind === 'have') {
+      t.strictSame([bulk.haveFrom(d), bulk.haveTo(d)], [message.from, message.to], name)
+      const ranges = Array.from({ length: bulk.haveCount(d) }, (_, i) => [
+        bulk.haveIsComing(d, i),
+        bulk.haveFirst(d, i),
+        bulk.haveBlocks(d, i),
+      ])
+      t.strictSame(
+        ranges,
+        message.ranges.map(({ isComing, first, count }) => [isComing, first, count]),
+        name,
+      )
+    }
   }
 })
 
 t.test('headers written in place are those that the encoder writes', async t => {
   for (const { name, octets, message } of valid) {
     if (!isBulkMessage(message)) continue
-    const head = new Uint8Array(BULK_HEADER_BYTES + 6)
+    const head = new Uint8Array(message.kind === 'have' ? octets.length : BULK_HEADER_BYTES + 6)
     const flags = octets[0]! & (FLAG.RETRANSMITTED | FLAG.APP_LIMITED)
     const [high, low] = [Number(message.session >> 32n), Number(message.session & 0xffff_ffffn)]
     const { sequence, sentAt, echo, hold } = message
@@ -83,6 +96,12 @@ t.test('headers written in place are those that the encoder writes', async t => 
     if (message.kind === 'chunk') bulk.writeChunkPlace(head, message.block, message.offset)
     if (message.kind === 'tree') {
       bulk.writeTreePlace(head, message.height, message.index, message.hashes.length / HASH_BYTES)
+    }
+    if (message.kind === 'have') {
+      bulk.writeHavePlace(head, message.from, message.to, message.ranges.length)
+      for (const [i, { isComing, first, count }] of message.ranges.entries()) {
+        bulk.writeHaveRange(head, i, isComing, first, count)
+      }
     }
     t.strictSame(head.subarray(0, Math.min(octets.length, head.length)), octets.subarray(0, head.length), name)
   }
@@ -108,8 +127,8 @@ function faultOf(datagram: Uint8Array, read: Message | Malformed): string | unde
   return Buffer.compare(again, datagram) === 0 ? undefined : 'another way back'
 }
 
-function isBulkMessage(message: Message | Malformed): message is Chunk | Tree | Echo {
-  return message.kind === 'chunk' || message.kind === 'tree' || message.kind === 'echo'
+function isBulkMessage(message: Message | Malformed): message is Chunk | Tree | Echo | Have {
+  return ['chunk', 'tree', 'echo', 'have'].includes(message.kind)
 }
 
 type Rng = (below: number) => number
@@ -171,7 +190,7 @@ function randomOctets(scratch: Uint8Array, random: Rng): Uint8Array {
   for (let at = 0; at < size; at++) scratch[at] = random(256)
   if (random(8) > 0) {
     scratch[0] = 0x10
-    scratch[1] = random(0x15)
+    scratch[1] = random(0x16)
   }
   return scratch.subarray(0, size)
 }

@@ -21,11 +21,15 @@ const reason = fc.constantFrom(...Object.values(wire.REASON))
 const block = upTo(wire.BLOCKS_MAX - 1).map(blockIndex)
 const height = upTo(wire.TREE_HEIGHT_MAX)
 
-const offer: fc.Arbitrary<Offer> = record({
-  name: fc.string({ unit: 'binary', minLength: 1, maxLength: 120 }).filter(isName),
-  size: fc.maxSafeNat().map(size => size % (wire.FILE_BYTES_MAX + 1)),
-  root: octets(wire.HASH_BYTES),
-})
+const offer: fc.Arbitrary<Offer> = fc.record<Offer>(
+  {
+    isPartial: fc.constant(true as const),
+    name: fc.string({ unit: 'binary', minLength: 1, maxLength: 120 }).filter(isName),
+    size: fc.maxSafeNat().map(size => size % (wire.FILE_BYTES_MAX + 1)),
+    root: octets(wire.HASH_BYTES),
+  },
+  { noNullPrototype: true, requiredKeys: ['name', 'size', 'root'] },
+)
 const offers = fc
   .array(offer, { maxLength: wire.OFFERS_MAX })
   .filter(offers => wire.REGISTER_OFFERS_AT + offersSize(offers) <= wire.REGISTER_BYTES_MAX)
@@ -80,7 +84,9 @@ const pull = fc
       chunkSize: upTo(wire.CHUNK_BYTES_MAX, wire.CHUNK_BYTES_MIN),
       spare: upTo(wire.DATAGRAM_BYTES_MAX),
       probe: fc.oneof(fc.constant(0), upTo(wire.DATAGRAM_BYTES_MAX, wire.PROBE_BYTES_MIN)),
-      pages: fc.array(record({ height, index: u32 }), { maxLength: 20 }),
+      pages: fc.array(record({ height: fc.oneof(height, fc.constant(wire.LOG_HEIGHT)), index: u32 }), {
+        maxLength: 20,
+      }),
       ranges: fc.array(range, { maxLength: 40 }),
       blocks: fc.array(
         record({
@@ -104,6 +110,20 @@ const chunk = fc
     fc.uint8Array({ minLength: 1, maxLength: 1_500 }),
   )
   .map(([chunk, octets]) => ({ ...chunk, payload: octets.subarray(0, wire.BLOCK_BYTES - chunk.offset) }))
+
+const have = fc
+  .tuple(
+    record({
+      kind: fc.constant('have' as const),
+      ...bulk,
+      ranges: fc
+        .array(fc.tuple(range, fc.boolean()), { maxLength: wire.HAVE_RANGES_MAX })
+        .map(ranges => ranges.map(([range, isComing]) => ({ isComing, ...range }))),
+    }),
+    upTo(wire.PLACES_MAX - 1),
+    upTo(wire.PLACES_MAX, 1),
+  )
+  .map(([have, from, places]) => ({ ...have, from, to: Math.min(wire.PLACES_MAX, from + places) }))
 
 const acknowledged = fc
   .tuple(
@@ -162,4 +182,5 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     ...common,
     padding: upTo(wire.DATAGRAM_BYTES_MAX - wire.HEADER_BYTES, wire.PROBE_BYTES_MIN - wire.HEADER_BYTES),
   }),
+  have,
 )
