@@ -393,8 +393,8 @@ export class Collector {
     path.blackHoleSigns = 0
     if (path.mtu.onBlackHole(now)) path.onShorter(now)
     else if (this.#work.chunkSize > CHUNK_BYTES_SAFE) {
-      path.shrinkChunks(CHUNK_BYTES_SAFE, now)
       this.#work.shrinkChunks(CHUNK_BYTES_SAFE)
+      path.onShorter(now)
     }
   }
 

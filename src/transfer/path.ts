@@ -157,10 +157,9 @@ export class Path {
     return arrival
   }
 
-  /** Smaller chunks from now on. */
-  shrinkChunks(chunkSize: number, now: Instant): void {
+  /** Smaller chunks from now on: the transfer's, on every path. */
+  shrinkChunks(chunkSize: number): void {
     this.#chunkSize = chunkSize
-    this.onShorter(now)
   }
 
   /** Shorter datagrams from now on; the losses so far were not congestion. */

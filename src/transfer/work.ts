@@ -246,6 +246,8 @@ export class Work {
   /** Starts all unfinished blocks anew with smaller chunks: a path does not carry large datagrams. */
   shrinkChunks(chunkSize: number): void {
     this.chunkSize = chunkSize
+    // All paths: one that kept longer datagrams would ask for two short chunks in one that it may not carry.
+    for (const path of this.paths) path.shrinkChunks(chunkSize)
     for (const open of [...this.assembly.all()]) {
       if (open.state !== 'receiving') continue
       const owner = this.paths.find(path => path.owed.chunksOf(open.index) !== undefined)

@@ -27,6 +27,11 @@ t.test('every swarm ends with an identical file or the right failure, then falls
   t.ok((outcomes.identical ?? 0) > SEEDS / 2, 'most of them can succeed')
 })
 
+t.test('where one path needs smaller chunks, no other asks for long datagrams that vanish', async t => {
+  const ended = scenario(95_064)
+  t.ok(!(ended instanceof SimulationError) && ended.outcome.kind === 'identical')
+})
+
 t.test('a seed plays the same twice, datagram for datagram', async t => {
   const [first, second] = [runScenario(3), runScenario(3)]
   t.equal(first.hash, second.hash)
