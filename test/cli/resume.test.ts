@@ -131,7 +131,8 @@ t.test('a journal that is none is said so; a part that others changed is checked
   const checked = await interrupted()
   const { bytes, dropped } = checked.lines.find(line => line.t === 'resumed') as Line
   t.equal(dropped, 'was changed by others')
-  t.ok(bytes > 0 && bytes % 65_536 === 0, `${bytes}`)
+  // Whole blocks, the short last one among them or not: which come first is left to chance while an ended collector is listed.
+  t.ok(bytes > 0 && [0, SIZE % 65_536].includes(bytes % 65_536), `${bytes}`)
   t.match(checked.stderr, /^rebuilt\.part was changed by others: .* of it are still right, going on with them$/m)
 
   truncateSync(part, SIZE - 1)
