@@ -87,7 +87,8 @@ export class Errands {
   }
 
   #each(effects: Effect[], act: (fetch: Fetch, own: Effect[]) => void): void {
-    for (const key of [...this.#fetches.keys()]) this.give(key, effects, act)
+    if (this.#fetches.size === 0) return
+    for (const key of this.#fetches.keys()) this.give(key, effects, act)
   }
 
   /** Gives something to one fetch; nothing where it is over. */
