@@ -104,15 +104,13 @@ t.test('shares a link with kernel TCP, and leaves nothing behind', namespaces, a
   t.match(stdout, /^queue +beside .* share .*\n +1\.2 +cubic:2 .*ms\n\n/)
   const [row] = JSON.parse(readFileSync(join(folder, 'all.json'), 'utf8')).rows
   const [{ theirs, figures, counts }] = row.trials
-  t.ok(figures.ours > 0, `ours ${figures.ours} Mbit/s`)
+  t.ok(figures.ours > 0 && figures.theirs > 0, `ours ${figures.ours}, theirs ${figures.theirs} Mbit/s`)
   t.equal(theirs.length, 2, 'each flow has its own figures')
-  // In the second that counts, a busy computer may leave one waiting for a time-out.
-  for (const flow of theirs) t.ok(flow.at(-1).octets > 0, 'TCP moved something')
   t.ok(counts.data.queueFull > 0, 'they met in one queue')
   t.strictSame(leftovers(folder), [])
   t.strictSame(namespacesOf(pid), [])
 
-  const interrupted = await bench(folder, flags.split(' '), /beside cubic:2, 6 s each/)
+  const interrupted = await bench(folder, flags.split(' '), /beside cubic:2, 9 s each/)
   t.equal(interrupted.code, 130, interrupted.stderr)
   t.equal(interrupted.stdout, '', 'no table of half a run')
   t.strictSame(leftovers(folder), [])
