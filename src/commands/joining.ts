@@ -31,6 +31,7 @@ export function joinOptions({ manager, listen, port, wait, socket }: JoinCommand
   return {
     manager,
     wait,
+    isAlone: true,
     ...(listen === undefined ? {} : { listen }),
     ...(port === undefined ? {} : { port }),
     ...(socket === undefined ? {} : { socket }),

@@ -18,6 +18,7 @@ export async function runManager(command: ManagerCommand, signal: AbortSignal): 
   const output = new Output({ json: command.json })
   const node = await createManager({
     port: command.port,
+    isAlone: true,
     ...(command.listen === undefined ? {} : { listen: command.listen }),
     ...(command.socket === undefined ? {} : { socket: command.socket }),
     onEvent: event => dashboard.draw(event),

@@ -141,6 +141,7 @@ function nodeOptions(command: PeerCommand, own: string | undefined, out: string)
     port,
     manager,
     wait,
+    isAlone: true,
     background,
     share: own === undefined ? [] : [own],
     ...(ttl === undefined ? {} : { ttl }),

@@ -29,6 +29,11 @@ export class Alarm {
     this.#exact = openExact?.(() => this.#onExact())
   }
 
+  /** When it rings; `NEVER` = it is not set. */
+  get at(): Instant {
+    return this.#at
+  }
+
   /** @param at replaces the instant set before; `NEVER` clears it. @param isExact whether less than a millisecond is worth polling for */
   set(at: Instant, isExact: boolean): void {
     const isSet = this.#timer !== undefined || this.#poll !== undefined || this.#isExactSet

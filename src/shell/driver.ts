@@ -9,6 +9,7 @@ import { type ReceiveBatch, SendBatch } from '../wire/batch.js'
 import { Alarm } from './alarm.js'
 import { now } from './clock.js'
 import { type BlockTarget, Disk, type DiskOptions } from './disk.js'
+import { Nap } from './nap.js'
 import { SendRate } from './send-rate.js'
 import type { SharedContent } from './shared-file.js'
 import type { OpenSocket, Socket, SocketKind } from './sockets/socket.js'
@@ -28,6 +29,8 @@ export interface DriverOptions {
   readonly makeHost: (socket: Socket, now: Instant) => Host
   readonly disk: DiskOptions
   readonly onEvent?: ((event: HostEvent) => void) | undefined
+  /** The process does nothing else: while datagrams come fast it may sleep, a millisecond at a time. */
+  readonly isAlone?: boolean | undefined
 }
 
 export class Driver {
@@ -43,6 +46,7 @@ export class Driver {
   readonly #batch = new SendBatch(SEND_BATCH_DATAGRAMS)
   readonly #alarm: Alarm
   readonly #rate = new SendRate()
+  readonly #nap: Nap | undefined
   readonly #inputs: Input[] = []
   readonly #effects: Effect[] = []
   #isInTurn = false
@@ -78,6 +82,7 @@ export class Driver {
       () => this.#take({ kind: 'tick' }),
       ring => socket.openTimer(ring),
     )
+    this.#nap = options.isAlone ? new Nap() : undefined
     this.#disk = new Disk(options.disk, inputs => this.#take(...inputs))
     this.#host = options.makeHost(socket, start)
     this.#alarm.set(start, false)
@@ -127,6 +132,7 @@ export class Driver {
     this.#completeTurn(at)
     this.#isInTurn = false
     this.#takeInputs()
+    if (this.#stopped === undefined && !batch.hasMore) this.#nap?.after(batch.count, now(), this.#alarm.at)
   }
 
   /** There is room in the socket again. */

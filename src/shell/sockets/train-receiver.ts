@@ -66,6 +66,7 @@ export class TrainReceiver {
   receive(): void {
     for (let i = 0; i < BATCHES_A_WAKE && !this.#isClosed; i++) {
       const isMore = this.#fill()
+      this.#batch.hasMore = isMore
       if (this.#batch.count > 0) this.#deliver(this.#batch)
       this.#batch.clear()
       if (!isMore) return
