@@ -89,6 +89,19 @@ export class Bitmap {
     }
   }
 
+  /** Clears [first, end). */
+  clearRange(first: number, end: number): void {
+    this.#checkRange(first, end)
+    for (let at = first; at < end; ) {
+      const stop = Math.min(end, (at | 31) + 1)
+      const word = this.#words[at >>> 5]!
+      const cleared = (word & ~maskOf(at & 31, stop - at)) >>> 0
+      this.#words[at >>> 5] = cleared
+      this.#count -= ones(word) - ones(cleared)
+      at = stop
+    }
+  }
+
   /** The first that is not set in [from, end); undefined where all are. */
   firstMissing(from = 0, end = this.size): number | undefined {
     return this.#first(from, end, 0xffff_ffff)

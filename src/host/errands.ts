@@ -4,6 +4,7 @@ import type { ListedPeer } from '../membership/listed-peer.js'
 import type { Collector } from '../transfer/collector.js'
 import type { Turn } from '../transfer/effect.js'
 import { earliest, type Instant, NEVER, type PeerId } from '../units.js'
+import type { ReceiveBatch } from '../wire/batch.js'
 import type { Pull } from '../wire/message.js'
 import type { Effect, FetchKey } from './contract.js'
 import type { Fetch } from './fetch.js'
@@ -39,10 +40,13 @@ export class Errands {
     this.#fetches.set(key, fetch)
   }
 
-  /** @returns whether the datagram belongs to one of them */
-  onBulk(d: Uint8Array, payload: Uint8Array, from: Endpoint, now: Instant): boolean {
-    for (const { collector } of this.#fetches.values()) if (collector?.onBulk(d, payload, from, now)) return true
-    return false
+  /** See Collector. @returns how many datagrams one of them took */
+  onBulk(batch: ReceiveBatch, index: number, now: Instant): number {
+    for (const { collector } of this.#fetches.values()) {
+      const taken = collector?.onBulk(batch, index, now) ?? 0
+      if (taken > 0) return taken
+    }
+    return 0
   }
 
   onList(

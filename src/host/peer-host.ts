@@ -140,7 +140,7 @@ export class PeerHost implements Host {
 
   receive(batch: ReceiveBatch, now: Instant, effects: Effect[]): void {
     if (this.#isStopped) return
-    for (let i = 0; i < batch.count; i++) this.#receiveOne(batch, i, now, effects)
+    for (let i = 0; i < batch.count; ) i += this.#receiveNext(batch, i, now, effects)
     this.#driveAll(effects, now, (collector, turn) => collector.endBatch(turn, batch.hasMore))
     this.#follow(now, effects)
   }
@@ -247,19 +247,18 @@ export class PeerHost implements Host {
     this.#errands.stopAll(detail, now, effects)
   }
 
-  #receiveOne(batch: ReceiveBatch, index: number, now: Instant, effects: Effect[]): void {
+  /** @returns how many datagrams it took */
+  #receiveNext(batch: ReceiveBatch, index: number, now: Instant, effects: Effect[]): number {
     const d = batch.data[index]!
-    const from = batch.from[index]!
     const tag = tagOf(d)
     if (isBulkTag(tag) && isBulk(d)) {
-      const payload = batch.payload(index)
-      const isOurs =
-        this.#fetch?.collector?.onBulk(d, payload, from, now) === true || this.#errands.onBulk(d, payload, from, now)
-      if (!isOurs) this.#queue.counters.add('dropped.stray-bulk')
-      return
+      const taken = this.#fetch?.collector?.onBulk(batch, index, now) || this.#errands.onBulk(batch, index, now)
+      if (taken === 0) this.#queue.counters.add('dropped.stray-bulk')
+      return taken || 1
     }
     const message = this.#queue.read(d)
-    if (message !== undefined) this.#onMessage(message, from, now, effects)
+    if (message !== undefined) this.#onMessage(message, batch.from[index]!, now, effects)
+    return 1
   }
 
   #onMessage(message: Message, from: Endpoint, now: Instant, effects: Effect[]): void {

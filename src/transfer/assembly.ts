@@ -105,6 +105,13 @@ export class Assembly {
     return 'placed'
   }
 
+  /** The chunks [first, end), none of which was there, have been put into `data`. */
+  onPlaced(open: OpenBlock, first: number, end: number, source: number, resent: boolean): void {
+    open.have.setRange(first, end)
+    open.sources.fill(source, first, end)
+    if (resent) open.resent.setRange(first, end)
+  }
+
   /** Copies the chunks in `wanted` that are still missing out of the whole block `data`. @returns octets taken */
   fillFrom(open: OpenBlock, data: Uint8Array, wanted: Bitmap, source: number): number {
     let taken = 0

@@ -8,6 +8,7 @@ import type { FileLayout } from '../content/layout.js'
 import type { PartialTree } from '../content/tree.js'
 import type { Wanted } from '../content/wanted.js'
 import { type BlockIndex, blockIndex, type Instant } from '../units.js'
+import type { ReceiveBatch } from '../wire/batch.js'
 import * as bulk from '../wire/bulk.js'
 import { BLOCK_BYTES, TREE_HEADER_BYTES } from '../wire/layout.js'
 import type { OpenBlock } from './assembly.js'
@@ -125,6 +126,32 @@ export class Blocks {
         this.#place(open, offset + at, payload.subarray(at, at + open.chunkSize), resent, path, now)
       }
     }
+  }
+
+  /** @returns the block of a run of CHUNKs where all are missing chunks that their path owes, and nobody else */
+  openFor(d: Uint8Array, count: number, path: Path): OpenBlock | undefined {
+    const open = this.#work.assembly.find(bulk.chunkBlock(d) as BlockIndex)
+    if (open?.state !== 'receiving') return undefined
+    const first = bulk.chunkOffset(d) / open.chunkSize
+    const end = first + (count * bulk.chunkPayloadSize(d)) / open.chunkSize
+    const isFitting = Number.isInteger(first) && Number.isInteger(end) && end * open.chunkSize <= open.bytes
+    return isFitting && this.#work.isOwedAlone(open, first, end, path) ? open : undefined
+  }
+
+  /** A run of CHUNKs for the block that `openFor` gave. */
+  onRun(open: OpenBlock, batch: ReceiveBatch, first: number, count: number, path: Path, now: Instant): void {
+    const d = batch.data[first]!
+    if (path.isSmall(d.length)) path.onSmall()
+    else path.blackHoleSigns = 0
+    const [start, bytes] = [bulk.chunkOffset(d), bulk.chunkPayloadSize(d)]
+    for (let i = 0; i < count; i++) open.data.set(batch.payload(first + i), start + i * bytes)
+    const chunk = start / open.chunkSize
+    const end = chunk + (count * bytes) / open.chunkSize
+    this.#work.assembly.onPlaced(open, chunk, end, path.number, bulk.isRetransmitted(d))
+    path.owed.bringRange(open, chunk, end)
+    path.bytes += count * bytes
+    path.usefulAt = now
+    if (open.have.isFull) this.#whole.push(open)
   }
 
   onTree(d: Uint8Array, path: Path, now: Instant): void {

@@ -7,8 +7,10 @@ import { FileLayout } from '../content/layout.js'
 import { Wanted } from '../content/wanted.js'
 import type { Endpoint } from '../endpoint.js'
 import { after, type BlockIndex, earliest, type Instant, NEVER, since } from '../units.js'
+import type { ReceiveBatch } from '../wire/batch.js'
 import * as bulk from '../wire/bulk.js'
 import { BLOCK_BYTES, ERROR_CODE, TAG } from '../wire/layout.js'
+import { runLength } from '../wire/run.js'
 import type { OpenBlock } from './assembly.js'
 import { Blocks } from './blocks.js'
 import type { CollectorOptions, PeerSource, Source } from './collector-options.js'
@@ -198,19 +200,21 @@ export class Collector {
   }
 
   /**
-   * Takes a bulk datagram that `isBulk` accepted.
-   * @param payload what lies behind a CHUNK's header
-   * @returns false where it belongs to no path
+   * Takes a bulk datagram that `isBulk` accepted, and those that continue it.
+   * @returns how many it took; 0 where the first belongs to no path
    */
-  onBulk(d: Uint8Array, payload: Uint8Array, from: Endpoint, now: Instant): boolean {
-    const path = this.#paths.ofBulk(d, from)
-    if (path === undefined) return false
+  onBulk(batch: ReceiveBatch, index: number, now: Instant): number {
+    const d = batch.data[index]!
+    const path = this.#paths.ofBulk(d, batch.from[index]!)
+    if (path === undefined) return 0
     const tag = bulk.tagOf(d)
+    const run = tag === TAG.CHUNK ? this.#takeRun(batch, index, path, now) : 0
+    if (run > 0) return run
     if (tag !== TAG.ECHO && bulk.sequenceOf(d) > path.credit) {
       path.breaches++
       this.#beyondCredit++
       this.#touched.add(path)
-      return true
+      return 1
     }
     const arrival = path.onArrival(
       bulk.sequenceOf(d),
@@ -224,14 +228,14 @@ export class Collector {
     )
     if (arrival === undefined) {
       this.#beyondCredit++
-      return true
+      return 1
     }
     this.#touched.add(path)
-    if (tag === TAG.CHUNK) this.#blocks.onChunk(d, payload, path, now)
+    if (tag === TAG.CHUNK) this.#blocks.onChunk(d, batch.payload(index), path, now)
     else if (tag === TAG.TREE) this.#blocks.onTree(d, path, now)
     else path.onSmall()
     if (tag === TAG.HAVE) this.#work.onHave(d, path, now)
-    return true
+    return 1
   }
 
   /** After the datagrams of one wake-up. @param hasMore others had come, and wait in the socket */
@@ -317,6 +321,18 @@ export class Collector {
       if (path.isPulled) at = earliest(at, path.pullDueAt(), path.isWaitedFor ? path.timeoutAt() : NEVER)
     }
     return at
+  }
+
+  /** Takes CHUNKs that continue one another at once. @returns how many; 0 where something about them is unusual */
+  #takeRun(batch: ReceiveBatch, first: number, path: Path, now: Instant): number {
+    const d = batch.data[first]!
+    const count = runLength(batch, first)
+    if (count === 1 || bulk.sequenceOf(d) + count - 1 > path.credit) return 0
+    const open = this.#blocks.openFor(d, count, path)
+    if (open === undefined || !path.onRun(d, count, now)) return 0
+    this.#touched.add(path)
+    this.#blocks.onRun(open, batch, first, count, path, now)
+    return count
   }
 
   /** Whatever came in: take the next steps that it allows. */

@@ -45,6 +45,13 @@ export class DeliveryRate {
     }
   }
 
+  /** So many more arrived with the one before, right behind it. @param octets of them all */
+  onMore(count: number, octets: number): void {
+    this.#octets += octets
+    this.#datagrams += count
+    this.#lastSequence += count
+  }
+
   /**
    * Ends a sample where enough has come; to be called once a wake-up.
    * @param floor loss ratio that is not congestion: as much of it as the sample saw counts as delivered, because

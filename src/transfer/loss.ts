@@ -28,6 +28,12 @@ export class LossDetector {
   /** The reordering window as a multiple of an eighth of the round trip. */
   #eighths = 1
 
+  /** Share of datagrams lost so far, 0 to 1. */
+  get ratio(): number {
+    const total = this.received + this.lost
+    return total === 0 ? 0 : Math.max(0, this.lost) / total
+  }
+
   onArrival(sequence: number): Arrival {
     if (sequence > this.largest) {
       this.#forget(this.largest + 1, sequence)
@@ -40,6 +46,19 @@ export class LossDetector {
     this.lost--
     if (this.#eighths < 8) this.#eighths++
     return 'late'
+  }
+
+  /** So many numbers right above the largest arrived. */
+  onMore(count: number): void {
+    const first = this.largest + 1
+    this.largest += count
+    for (let from = first; from <= this.largest; ) {
+      const end = Math.min(this.largest + 1, (from | 31) + 1)
+      const bits = (0xffff_ffff >>> (32 - (end - from))) << (from & 31)
+      this.#seen[(from >>> 5) & (REMEMBERED / 32 - 1)]! |= bits
+      from = end
+    }
+    this.received += count
   }
 
   /** To be called once for each wake-up in which something arrived. */

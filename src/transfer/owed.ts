@@ -1,5 +1,6 @@
 import { Bitmap } from '../content/bitmap.js'
 import { chunkBytes } from '../content/layout.js'
+import { assert } from '../errors.js'
 import { type BlockIndex, chunkIndex } from '../units.js'
 import type { OpenBlock } from './assembly.js'
 
@@ -76,6 +77,16 @@ export class Owed {
     if (entry === undefined) return false
     if (chunk > entry.highest) entry.highest = chunk
     return this.#settle(entry, chunk)
+  }
+
+  /** The source brought the chunks [first, end), all of which it owed. */
+  bringRange(open: OpenBlock, first: number, end: number): void {
+    const entry = this.#find(open)
+    assert(entry !== undefined, `nothing of block ${open.index} is owed`)
+    entry.highest = Math.max(entry.highest, end - 1)
+    entry.chunks.clearRange(first, end)
+    this.octets -= Math.min(open.bytes, end * open.chunkSize) - first * open.chunkSize
+    if (entry.chunks.isEmpty) this.#remove(entry)
   }
 
   /** The chunk came, or is asked of another. @returns whether it was owed here */

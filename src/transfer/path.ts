@@ -3,6 +3,7 @@
 
 import type { Endpoint } from '../endpoint.js'
 import { after, earliest, type Instant, ms, NEVER, since } from '../units.js'
+import * as bulk from '../wire/bulk.js'
 import { CHUNK_HEADER_BYTES, CONTROL_BYTES_MAX, HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
 import type { Competition } from './competition.js'
@@ -86,6 +87,8 @@ export class Path {
   /** Stamp of the datagram with the largest sequence number: the next PULL's proof of receipt. */
   proof = 0
   readonly mtu: PathMtu
+  /** Octets of a chunk: the transfer's, on every path. */
+  chunkSize: number
   /** Small datagrams since the last large CHUNK between which something was lost: how a black hole for large datagrams shows. */
   blackHoleSigns = 0
   /** undefined: nobody traces. */
@@ -103,7 +106,6 @@ export class Path {
   #roundEnd = 0
   readonly #round: RoundCount
   #sincePull = 0
-  #chunkSize: number
   readonly #chance: () => number
   readonly #competition: Competition
 
@@ -115,7 +117,7 @@ export class Path {
     this.sessionLow = Number(options.session & 0xffff_ffffn)
     this.log = options.isPartial ? new PeerLog(now) : undefined
     this.roundTrip = new RoundTrip(options.roundTrip)
-    this.#chunkSize = options.chunkSize
+    this.chunkSize = options.chunkSize
     this.mtu = new PathMtu(CHUNK_HEADER_BYTES + options.chunkSize, options.datagramMax)
     this.#chance = options.chance
     this.#competition = options.competition
@@ -157,9 +159,21 @@ export class Path {
     return arrival
   }
 
-  /** Smaller chunks from now on: the transfer's, on every path. */
-  shrinkChunks(chunkSize: number): void {
-    this.#chunkSize = chunkSize
+  /**
+   * Takes the stamps of CHUNKs that came at once and are alike, the first of which is `d`.
+   * @returns whether it did: not where each by itself may tell something
+   */
+  onRun(d: Uint8Array, count: number, now: Instant): boolean {
+    const first = bulk.sequenceOf(d)
+    if (first <= this.loss.largest || !this.#train.isOver) return false
+    const { length } = d
+    this.onArrival(first, bulk.sentAt(d), bulk.echoOf(d), bulk.holdOf(d), length, bulk.isAppLimited(d), now)
+    const octets = (count - 1) * (length + IP_UDP_BYTES)
+    this.loss.onMore(count - 1)
+    this.#delivery.onMore(count - 1, octets)
+    this.#round.octets += octets
+    this.#sincePull += count - 1
+    return true
   }
 
   /** Shorter datagrams from now on; the losses so far were not congestion. */
@@ -171,7 +185,7 @@ export class Path {
   /** Octets of the longest CHUNK that the peer may send: neighbouring chunks, as many as the path carries and its rate allows. */
   get longest(): number {
     const octets = Math.min(this.mtu.datagram, this.#datagramWorth) - CHUNK_HEADER_BYTES
-    return CHUNK_HEADER_BYTES + Math.max(1, Math.floor(octets / this.#chunkSize)) * this.#chunkSize
+    return CHUNK_HEADER_BYTES + Math.max(1, Math.floor(octets / this.chunkSize)) * this.chunkSize
   }
 
   get #datagramWorth(): number {
@@ -185,7 +199,7 @@ export class Path {
 
   /** Whether a CHUNK of this length says nothing about the longest in use. @param octets of the datagram */
   isSmall(octets: number): boolean {
-    const usual = CHUNK_HEADER_BYTES + this.#chunkSize
+    const usual = CHUNK_HEADER_BYTES + this.chunkSize
     if (this.longest > usual) return octets <= usual
     // Where none is longer than what any path carries, there is nothing to find out.
     return usual > CONTROL_BYTES_MAX && octets <= CONTROL_BYTES_MAX
@@ -380,7 +394,7 @@ export class Path {
 
   #newCongestion(now: Instant): Congestion {
     const roundTrip = this.roundTrip.smoothed
-    const datagram = CHUNK_HEADER_BYTES + this.#chunkSize + IP_UDP_BYTES
+    const datagram = CHUNK_HEADER_BYTES + this.chunkSize + IP_UDP_BYTES
     const initialRate = Math.max(RATE_INITIAL, (WINDOW_INITIAL * datagram) / Math.max(1, roundTrip))
     return new Congestion(now, initialRate, roundTrip, this.#chance, this.#competition)
   }
@@ -426,14 +440,8 @@ export class Path {
     this.#round.start(this.loss, now)
   }
 
-  /** Share of datagrams lost so far, 0 to 1. */
-  get lossRatio(): number {
-    const total = this.loss.received + this.loss.lost
-    return total === 0 ? 0 : Math.max(0, this.loss.lost) / total
-  }
-
   get progress(): PathProgress {
-    const { endpoint, bytes, congestion, roundTrip, lossRatio } = this
-    return { endpoint, bytes, rate: congestion.bandwidth * 8, roundTrip: roundTrip.smoothed, loss: lossRatio }
+    const { endpoint, bytes, congestion, roundTrip, loss } = this
+    return { endpoint, bytes, rate: congestion.bandwidth * 8, roundTrip: roundTrip.smoothed, loss: loss.ratio }
   }
 }

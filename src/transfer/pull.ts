@@ -98,7 +98,7 @@ function divideWants(path: Path, isEnd: boolean): readonly Wants[] {
   }
   if (isEnd) {
     const overtaken = path.owed.overtaken()
-    for (let copy = 1; copy < copiesAtEnd(overtaken, path.lossRatio); copy++) {
+    for (let copy = 1; copy < copiesAtEnd(overtaken, path.loss.ratio); copy++) {
       for (const { open, chunks } of overtaken) if (!wantPart(open.index, chunks)) return parts
     }
   }

@@ -25,6 +25,11 @@ export class Train {
   #octets = 0
   #isOver = false
 
+  /** Nothing is to be learnt of it any more. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /**
    * @param octets of the IP datagram; `sentAt` in microseconds modulo 2^32
    * @returns octets a millisecond, once, when a train that tells something is over

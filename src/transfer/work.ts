@@ -158,6 +158,13 @@ export class Work {
     this.local?.settle(open, chunk)
   }
 
+  /** Whether the chunks [first, end) are missing, and owed by this path and by nobody else. */
+  isOwedAlone(open: OpenBlock, first: number, end: number, path: Path): boolean {
+    if (this.#shared.has(open.index) || open.have.firstSet(first, end) !== undefined) return false
+    const owed = path.owed.chunksOf(open.index)
+    return owed !== undefined && owed.firstMissing(first, end) === undefined
+  }
+
   /** Nobody owes anything of the block any more. */
   release(open: OpenBlock): void {
     for (const path of this.paths) path.owed.release(open)
@@ -247,7 +254,7 @@ export class Work {
   shrinkChunks(chunkSize: number): void {
     this.chunkSize = chunkSize
     // All paths: one that kept longer datagrams would ask for two short chunks in one that it may not carry.
-    for (const path of this.paths) path.shrinkChunks(chunkSize)
+    for (const path of this.paths) path.chunkSize = chunkSize
     for (const open of [...this.assembly.all()]) {
       if (open.state !== 'receiving') continue
       const owner = this.paths.find(path => path.owed.chunksOf(open.index) !== undefined)

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { Bitmap } from '../../src/content/bitmap.js'
 import { sequence } from '../../src/units.js'
 import * as bulk from '../../src/wire/bulk.js'
-import { BLOCK_BYTES, CHUNK_HEADER_BYTES, ERROR_CODE, FLAG, TAG } from '../../src/wire/layout.js'
+import { BLOCK_BYTES, ERROR_CODE, FLAG, TAG } from '../../src/wire/layout.js'
 import { faultOf } from '../trace-spec.js'
 import { Swarm, type SwarmOptions, sourceOf } from './swarm.js'
 
@@ -354,7 +354,7 @@ t.test('datagrams beyond the credit are counted and dropped, strange ones are re
     const datagram = sample!.slice()
     change(datagram, new DataView(datagram.buffer))
     t.ok(bulk.isBulk(datagram))
-    return swarm.collector.onBulk(datagram, datagram.subarray(CHUNK_HEADER_BYTES), from, swarm.now)
+    return swarm.giveBulk(datagram, from)
   }
   t.ok(forge((_, view) => view.setUint32(10, 0xffff_ffff)))
   t.ok(forge((_, view) => view.setUint32(10, 90_000)))
@@ -391,9 +391,7 @@ t.test('a peer that sends more than it may is dropped with the reason, and the o
   const beyond = (number: number) => {
     const datagram = sample!.slice()
     new DataView(datagram.buffer).setUint32(10, number)
-    return swarm.peers.find(({ endpoint }) =>
-      swarm.collector.onBulk(datagram, datagram.subarray(CHUNK_HEADER_BYTES), endpoint, swarm.now),
-    )
+    return swarm.peers.find(({ endpoint }) => swarm.giveBulk(datagram, endpoint))
   }
   const liar = beyond(50_000)!
   for (let number = 1; number < 63; number++) beyond(50_000 + number)

@@ -14,11 +14,11 @@ import { judgeEarlierRun } from '../../src/transfer/earlier-run.js'
 import type { CollectorEvent, TransferEffect, Turn } from '../../src/transfer/effect.js'
 import { Uploads } from '../../src/transfer/uploads.js'
 import { type BlockIndex, blockIndex, earliest, type Instant, instant, sequence } from '../../src/units.js'
-import { SendBatch } from '../../src/wire/batch.js'
+import { ReceiveBatch, SendBatch } from '../../src/wire/batch.js'
 import { isBulk } from '../../src/wire/bulk.js'
 import { decode } from '../../src/wire/decode.js'
 import { encode } from '../../src/wire/encode.js'
-import { BLOCK_BYTES, CHUNK_HEADER_BYTES, REASON, TAG } from '../../src/wire/layout.js'
+import { BLOCK_BYTES, REASON, TAG } from '../../src/wire/layout.js'
 import type { Message } from '../../src/wire/message.js'
 import { journalOf } from './journaling.js'
 
@@ -39,6 +39,10 @@ export interface SwarmOptions {
   /** How much longer the disk takes to make the file, ms. */
   readonly prepareTime?: number
   readonly jitter?: number
+  /** The collector wakes every so many milliseconds; by default for each datagram. */
+  readonly wakes?: number
+  /** It never sees two datagrams at once. */
+  readonly oneByOne?: boolean
   /** Mbit/s of each peer. */
   readonly rates?: readonly number[]
   readonly trace?: boolean
@@ -91,6 +95,9 @@ export class Swarm {
   readonly #random: SeededRandom
   readonly #tasks = new Agenda<Task>()
   readonly #batch = new SendBatch(64)
+  readonly #arrived = new ReceiveBatch(64)
+  /** How often the collector took several datagrams at once. */
+  runs = 0
   #taken = 0
 
   constructor(options: SwarmOptions) {
@@ -254,6 +261,7 @@ export class Swarm {
       else if (task.kind === 'to peer') this.#onPeer(task.peer, task.octets)
       else if (this.#onCollector(task.from, task.octets)) came = true
     }
+    this.#takeArrived()
     if (came) this.tell(turn => this.collector.endBatch(turn))
     if (this.collector.deadline() <= this.now) this.tell(turn => this.collector.onTick(turn))
     for (const peer of this.peers) this.#serve(peer)
@@ -279,14 +287,34 @@ export class Swarm {
     }
   }
 
+  /** Gives one bulk datagram to the collector. @returns whether it belongs to one of its paths */
+  giveBulk(octets: Uint8Array, from: Endpoint): boolean {
+    const batch = new ReceiveBatch(1)
+    batch.push(octets, from)
+    return this.collector.onBulk(batch, 0, this.now) > 0
+  }
+
   /** @returns whether it was bulk */
   #onCollector(from: Endpoint, octets: Uint8Array): boolean {
-    if (isBulk(octets)) return this.collector.onBulk(octets, octets.subarray(CHUNK_HEADER_BYTES), from, this.now)
+    if (this.#arrived.isFull || this.#options.oneByOne || !isBulk(octets)) this.#takeArrived()
+    if (isBulk(octets)) {
+      this.#arrived.push(octets, from)
+      return true
+    }
     const message = decode(octets)
     if (message.kind === 'goodbye') this.tell(turn => this.collector.onGoodbye(from, message.session, turn))
     if (message.kind === 'probe') this.collector.onProbe(from, message.session, octets.length, message.sequence)
     if (message.kind === 'error') this.tell(turn => this.collector.onError(from, message.session, message.code, turn))
     return false
+  }
+
+  #takeArrived(): void {
+    for (let i = 0; i < this.#arrived.count; ) {
+      const taken = this.collector.onBulk(this.#arrived, i, this.now)
+      if (taken > 1) this.runs++
+      i += taken || 1
+    }
+    this.#arrived.clear()
   }
 
   #serve(peer: Peer): void {
@@ -320,8 +348,11 @@ export class Swarm {
   }
 
   #launch(task: Task, at: number): void {
-    const { loss = 0, delay = 5, jitter = 0 } = this.#options
-    if (!this.#random.chance(loss)) this.#tasks.set(task, instant(at + delay + this.#random.between(0, jitter)))
+    const { loss = 0, delay = 5, jitter = 0, wakes } = this.#options
+    if (this.#random.chance(loss)) return
+    const arrives = at + delay + this.#random.between(0, jitter)
+    const isGathered = wakes !== undefined && task.kind === 'to collector'
+    this.#tasks.set(task, instant(isGathered ? Math.ceil(arrives / wakes) * wakes : arrives))
   }
 
   /** The collector's disk: every order is carried out a little later. */
