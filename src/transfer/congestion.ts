@@ -10,7 +10,7 @@ import { after, type Instant } from '../units.js'
 import { Backlog } from './backlog.js'
 import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
-import { FloorTest } from './floor-test.js'
+import { FloorTests } from './floor-tests.js'
 import { FullPipe } from './full-pipe.js'
 import type { LossDetector } from './loss.js'
 import { LossFloor } from './loss-floor.js'
@@ -61,13 +61,6 @@ export const RATE_INITIAL = 625
 const COMPETE_WINDOW = 1.1
 /** Rounds whose deliveries are remembered: more than a drain takes, or its own low rate would be believed. */
 const DELIVERIES = 6
-/** A floor below this does no harm, and on a path that holds fewer octets no test is exact. */
-const FLOOR_TESTED = 0.02
-const TESTED_BYTES = 12_000
-/** Nor is one begun that would take more products of rate and round trip. */
-const TESTED_PRODUCTS = 10
-/** It is another one if it grew by so much. */
-const FLOOR_GROWTH = 1.25
 /** In longer queues no probe of BBR overflows, which keeps two products in flight. */
 const PROBED_ROUND_TRIPS = 1.5
 /** CRUISE corrects what it sees of the queue over two round trips, but of so many ms at least. */
@@ -111,14 +104,10 @@ export class Congestion {
   readonly #spikes = new Spikes()
   readonly #competition: Competition
   readonly #floor = new LossFloor()
-  #floorTest: FloorTest | undefined
+  readonly #floorTests = new FloorTests(this.#floor)
   /** The last probe ended for a queue: losses without one are chance. */
   #showsQueue = false
   #hasProbed = false
-  /** The floor that the last test confirmed. */
-  #confirmed = 0
-  /** What came before the test, octets a millisecond. */
-  #deliveredBefore = 0
   #drainAtLeastUntil: Instant
 
   /**
@@ -210,23 +199,17 @@ export class Congestion {
         (this.#queue.target(this.#roundTrip) - this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now)) /
         (2 * Math.max(STEER_MS, this.#roundTrip))
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
-      if (this.#floorTest?.isHolding(now)) this.#cruiseGain = Math.min(this.#cruiseGain, this.#floorTest.gain)
+      this.#cruiseGain = Math.min(this.#cruiseGain, this.#floorTests.gain(now))
     }
   }
 
   /** Once for each wake-up in which something arrived. */
   onLosses(loss: LossDetector, now: Instant): void {
-    const result = this.#floorTest?.onBatch(loss, now)
-    if (result === undefined) return
-    if (result.isChance) {
-      this.#confirmed = this.floor
-      return
-    }
-    this.#floor.set(result.count)
-    this.#confirmed = this.floor
+    const delivered = this.#floorTests.onBatch(loss, now)
+    if (delivered === undefined) return
     // What came is all that the link carries.
     this.#queue.overflowsEarly()
-    this.#best = Math.min(this.bandwidth, this.#deliveredBefore)
+    this.#best = Math.min(this.bandwidth, delivered)
     this.#bestBefore = 0
     this.#corrected = this.#best
     this.#drain(0, now)
@@ -235,22 +218,8 @@ export class Congestion {
   }
 
   #testFloor(now: Instant): void {
-    if (
-      this.#showsQueue ||
-      !this.#hasProbed ||
-      this.floor < FLOOR_TESTED ||
-      this.#floor.strikes === 0 ||
-      this.#floorTest?.isHolding(now)
-    )
-      return
-    const product = this.bandwidth * this.#roundTrip
-    if (product < TESTED_BYTES || FloorTest.octets(this.#floor.strikes) > TESTED_PRODUCTS * product) return
-    const isNew = this.floor > FLOOR_GROWTH * this.#confirmed + FLOOR_TESTED
-    if (this.#floorTest?.isDueAgain(isNew, now) === false) return
-    const { share, strikes } = this.#floor
-    this.#deliveredBefore = this.#sent(2) * (1 - share)
-    this.#floorTest = new FloorTest(strikes, this.bandwidth, this.#deliveredBefore, this.#roundTrip + this.#delay, now)
-    this.#confirmed = this.floor
+    if (this.#showsQueue || !this.#hasProbed) return
+    this.#floorTests.begin(this.bandwidth, this.#sent(2), this.#roundTrip, this.#roundTrip + this.#delay, now)
   }
 
   /** The queueing delay of one datagram, ms. */

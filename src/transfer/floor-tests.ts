@@ -1,0 +1,56 @@
+// When a path tests its loss floor, and what follows from it.
+import type { Instant } from '../units.js'
+import { FloorTest } from './floor-test.js'
+import type { LossDetector } from './loss.js'
+import type { LossFloor } from './loss-floor.js'
+
+/** A floor below this does no harm, and on a path that holds fewer octets no test is exact. */
+const FLOOR_TESTED = 0.02
+const TESTED_BYTES = 12_000
+/** Nor is one begun that would take more products of rate and round trip. */
+const TESTED_PRODUCTS = 10
+/** It is another one if it grew by so much. */
+const FLOOR_GROWTH = 1.25
+
+export class FloorTests {
+  readonly #floor: LossFloor
+  #test: FloorTest | undefined
+  /** The floor that the last test confirmed. */
+  #confirmed = 0
+  /** What came before the test, octets a millisecond. */
+  #deliveredBefore = 0
+
+  constructor(floor: LossFloor) {
+    this.#floor = floor
+  }
+
+  /** The share of our rate that a test under way keeps; Infinity: none is. */
+  gain(now: Instant): number {
+    return this.#test?.isHolding(now) ? this.#test.gain : Infinity
+  }
+
+  /**
+   * Begins a test if one is due.
+   * @param rate ours @param sent lately, both octets a millisecond @param roundTripMin without the queue, ms @param roundTrip with it
+   */
+  begin(rate: number, sent: number, roundTripMin: number, roundTrip: number, now: Instant): void {
+    const { share, strikes } = this.#floor
+    if (share < FLOOR_TESTED || strikes === 0 || this.#test?.isHolding(now)) return
+    const product = rate * roundTripMin
+    if (product < TESTED_BYTES || FloorTest.octets(strikes) > TESTED_PRODUCTS * product) return
+    const isNew = share > FLOOR_GROWTH * this.#confirmed + FLOOR_TESTED
+    if (this.#test?.isDueAgain(isNew, now) === false) return
+    this.#deliveredBefore = sent * (1 - share)
+    this.#test = new FloorTest(strikes, rate, this.#deliveredBefore, roundTrip, now)
+    this.#confirmed = share
+  }
+
+  /** @returns what the link carries, octets a millisecond, where a test shows that what was lost was an overflow */
+  onBatch(loss: LossDetector, now: Instant): number | undefined {
+    const result = this.#test?.onBatch(loss, now)
+    if (result === undefined) return undefined
+    if (!result.isChance) this.#floor.set(result.count)
+    this.#confirmed = this.#floor.share
+    return result.isChance ? undefined : this.#deliveredBefore
+  }
+}
