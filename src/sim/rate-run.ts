@@ -1,5 +1,5 @@
 // The rate control by itself: one path over one link. A seed is a link; `runRate` says how well the path used it once it had
-// time to learn it. Losses are by chance, after the queue, and hit datagrams but not PULLs.
+// time to learn it, and `runSteps` how soon a path finds what a link carries when that changes. Losses are by chance, after the queue, and hit datagrams but not PULLs.
 import { type Instant, instant, ms } from '../units.js'
 import { runFlows } from './flow.js'
 import { Link } from './link.js'
@@ -14,6 +14,11 @@ const LOOK_MS = 5
 const QUEUE_DATAGRAMS_MIN = 3
 /** One link in so many loses nothing. */
 const LOSSLESS_ONE_IN = 5
+
+/** A new rate is found when this share of it comes for so long; looked at every so many ms. */
+const STEP_SHARE = 0.9
+const STEP_SPAN_MS = 500
+const STEP_LOOK_MS = 10
 
 /** The goals: share of the limit, share below which a link fails outright, and how much may be in flight. */
 export const GOAL = { within: 0.1, least: 0.5, products: 3, datagrams: 64 } as const
@@ -96,6 +101,40 @@ export function runRate(seed: number, link = rateLinkOf(seed), trace?: (line: st
     floor: congestion.floor,
     isSound: flow.isSound,
   }
+}
+
+export interface StepsResult {
+  /** Milliseconds from each change to the first half second in which 90 % of what the link then carries came; Infinity: there was none. */
+  readonly found: readonly number[]
+  /** Of all that the link could carry, this came. */
+  readonly share: number
+}
+
+/** A path over a link that is at each of `rates` (Mbit/s) for `stayMs`, one after the other. */
+export function runSteps(seed: number, link: RateLink, rates: readonly number[], stayMs: number): StepsResult {
+  const random = new SeededRandom(seed, 'rate/steps')
+  const { roundTrip, loss } = link
+  const queue = link.queue * link.rate * 125 * roundTrip
+  const bottleneck = new Link(random.fork('link'), { rate: link.rate, delay: ms(roundTrip / 2), queue, loss })
+  const flow = new PathFlow({ link: bottleneck, roundTrip, random })
+  const found: number[] = []
+  let now = instant(0)
+  for (const rate of rates) {
+    bottleneck.change({ rate })
+    const end = now + stayMs
+    const cameBy: number[] = []
+    const wanted = STEP_SHARE * rate * 125 * (1 - loss) * STEP_SPAN_MS
+    const back = STEP_SPAN_MS / STEP_LOOK_MS
+    while (now < end) {
+      cameBy.push(flow.octets)
+      now = runFlows([flow], now, now + STEP_LOOK_MS, () => {})
+    }
+    cameBy.push(flow.octets)
+    const at = cameBy.findIndex((octets, i) => i >= back && octets - cameBy[i - back]! >= wanted)
+    found.push(at < 0 ? Infinity : (at - back) * STEP_LOOK_MS)
+  }
+  const capacity = rates.reduce((sum, rate) => sum + rate * 125 * stayMs * (1 - loss), 0)
+  return { found, share: flow.octets / capacity }
 }
 
 /** Whether a result is what the project wants of every link; the first goal allows one in twenty to miss it. */

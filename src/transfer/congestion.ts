@@ -12,6 +12,7 @@ import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
 import { FloorTests } from './floor-tests.js'
 import { FullPipe } from './full-pipe.js'
+import { Headroom } from './headroom.js'
 import type { LossDetector } from './loss.js'
 import { LossFloor } from './loss-floor.js'
 import { QueueView } from './queue-view.js'
@@ -40,6 +41,8 @@ const PACING: Readonly<Record<Exclude<CongestionState, 'cruise' | 'compete'>, nu
 }
 const CRUISE_GAIN_MIN = 0.75
 const CRUISE_GAIN_MAX = 1.05
+/** UP asks for so much once a quarter more brought a quarter more and no queue: the link is quite another. */
+const UP_FAST = 2
 /** Rounds without growth that end STARTUP (BBR draft, FullBWCnt), and UP. */
 const FULL_ROUNDS = 3
 const FULL_ROUNDS_UP = 2
@@ -100,6 +103,8 @@ export class Congestion {
   #delay = 0
   readonly #queue: QueueView
   readonly #backlog = new Backlog()
+  readonly #headroom = new Headroom()
+  #upGain: number = PACING.up
   readonly #collapse = new Collapse()
   readonly #spikes = new Spikes()
   readonly #competition: Competition
@@ -155,6 +160,7 @@ export class Congestion {
   get #gain(): number {
     if (this.#state === 'compete') return this.#competition.gain
     if (this.#state === 'cruise') return this.#cruiseGain
+    if (this.#state === 'up') return this.#upGain
     return this.#isAtTrain ? PACING.up : PACING[this.#state]
   }
 
@@ -247,6 +253,7 @@ export class Congestion {
     if (this.#deliveries.length > DELIVERIES) this.#deliveries.shift()
     this.#foreignQueue = Math.min(this.#foreignQueue, round.queue)
     this.#queue.onRound(round.queueHigh)
+    this.#headroom.onRound(round.queueHigh, this.#queue.target(round.roundTrip), now)
     const low = this.#isLow(round.queueHigh)
     this.#lowRounds = low ? this.#lowRounds + 1 : 0
     const total = round.received + round.lost
@@ -270,6 +277,7 @@ export class Congestion {
     if (this.bandwidth > TRAIN_REFUTED * this.#train) this.#train = 0
     const isFull = this.#fullPipe.onRound(this.bandwidth, this.#state === 'startup' ? FULL_ROUNDS : FULL_ROUNDS_UP)
     const rises = this.#state === 'startup' && this.#startLoss.rises(round)
+    if (this.#state === 'up' && this.#fullPipe.grows && this.#lowRounds > 0) this.#upGain = UP_FAST
     if (!congested && !isFull && !rises) return
     this.#showsQueue = false
     this.#drain(round.queue - this.#foreignQueue, now)
@@ -305,7 +313,8 @@ export class Congestion {
     }
     if (this.#rounds >= 4) this.#testFloor(now)
     const over = now - this.#stateSince >= this.#cruiseFor || this.#rounds >= CRUISE_ROUNDS_MAX
-    if (over && mayProbe) this.#enter('refill', now)
+    if (this.#headroom.isThere(now) && mayProbe) this.#probe(now)
+    else if (over && mayProbe) this.#enter('refill', now)
   }
 
   /** A queue stays when we hold back. */
@@ -369,6 +378,8 @@ export class Congestion {
     this.#best = 0
     this.#corrected = Infinity
     this.#hasProbed = true
+    this.#upGain = PACING.up
+    this.#headroom.onProbe()
     this.#enter('up', now)
   }
 

@@ -12,6 +12,11 @@ export class FullPipe {
     this.#rounds = 0
   }
 
+  /** It grew in the last round. */
+  get grows(): boolean {
+    return this.#rounds === 0
+  }
+
   /** @returns whether it did not grow in so many rounds */
   onRound(rate: number, rounds: number): boolean {
     if (rate >= this.#rate * GROWTH) this.start(rate)

@@ -3,7 +3,7 @@
 import t from 'tap'
 import { UsageError } from '../../src/errors.js'
 import { runRates, summarise } from '../../src/sim/rate.js'
-import { GOAL, misses, type RateResult, rateLinkOf, runRate } from '../../src/sim/rate-run.js'
+import { GOAL, misses, type RateResult, rateLinkOf, runRate, runSteps } from '../../src/sim/rate-run.js'
 
 const SEEDS = 60
 /** Of 500 seeds 99.2 % were within 10 % of the limit; 60 drawn from such links miss more than three times in 1 draw of 100. */
@@ -62,6 +62,21 @@ t.test('an easy link is used whole, with a short queue', async t => {
   t.ok(result.queue < 15, `${result.queue} ms`)
   t.ok(result.overflow < 0.02, `${result.overflow}`)
   t.strictSame(misses(result), [])
+})
+
+t.test('a link that gets slower and faster again is used again at once', async t => {
+  for (const link of [
+    { rate: 100, roundTrip: 40, loss: 0, queue: 1 },
+    { rate: 100, roundTrip: 40, loss: 0.01, queue: 0.25 },
+    { rate: 50, roundTrip: 10, loss: 0.05, queue: 1 },
+  ]) {
+    for (const seed of [1, 2, 3]) {
+      const { rate, roundTrip, loss } = link
+      const { found, share } = runSteps(seed, link, [rate, rate / 5, rate], 3_000)
+      const what = `${rate} Mbit/s, ${roundTrip} ms, loss ${loss}, seed ${seed}: ${found.join(', ')} ms, share ${share.toFixed(3)}`
+      t.ok(Math.max(...found) <= 700 && share > 0.92, what)
+    }
+  }
 })
 
 t.test('the same seed gives the same link and the same result', async t => {
