@@ -152,15 +152,14 @@ export class Competition {
     }
     if (this.#mustAnswer(showing, now)) this.cut(now)
     else if (this.#test === undefined && !this.#yields) this.#grow(this.#window, roundTrip, now)
-    if (this.#test === undefined && now >= this.#testAt && !isLow)
-      this.#test = new Yield(TEST_GAIN, roundTrip + roundTripMin / 4, now)
+    if (this.#test === undefined && now >= this.#testAt && !isLow) this.#test = new Yield(TEST_GAIN, now)
   }
 
   /** @param queue that `path` sees just now, ms */
   onDelay(path: object, queue: number, isLow: boolean, roundTripMin: number, now: Instant): void {
     if (this.#test === undefined || !this.#members.has(path)) return
     this.#test.onDelay(queue, roundTripMin, now)
-    if (!this.#test.hasBegun(now)) return
+    if (!this.#test.hasBegun) return
     if (isLow) this.#end()
     else if (this.#test.stands(roundTripMin, now)) {
       this.#test = undefined

@@ -12,6 +12,7 @@ import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
 import { FloorTests } from './floor-tests.js'
 import { FullPipe } from './full-pipe.js'
+import { FullRate } from './full-rate.js'
 import { Headroom } from './headroom.js'
 import type { LossDetector } from './loss.js'
 import { LossFloor } from './loss-floor.js'
@@ -43,9 +44,6 @@ const CRUISE_GAIN_MIN = 0.75
 const CRUISE_GAIN_MAX = 1.05
 /** UP asks for so much once a quarter more brought a quarter more and no queue: the link is quite another. */
 const UP_FAST = 2
-/** Rounds without growth that end STARTUP (BBR draft, FullBWCnt), and UP. */
-const FULL_ROUNDS = 3
-const FULL_ROUNDS_UP = 2
 /** Shares of the train's rate: from the first on STARTUP takes small steps, above the second the train was wrong. */
 const TRAIN_REACHED = 0.7
 const TRAIN_REFUTED = 2
@@ -60,6 +58,8 @@ export const WINDOW_MIN = 4
 /** First window (RFC 6928 allows 10; paced over a round trip 32 is what large senders use), and first rate where that is more: 5 Mbit/s. */
 export const WINDOW_INITIAL = 32
 export const RATE_INITIAL = 625
+/** A link that is full and carries less than this share of what we think is slower. */
+const SLOWER = 0.8
 /** Room for an uneven pace above the window of those who compete. */
 const COMPETE_WINDOW = 1.1
 /** Rounds whose deliveries are remembered: more than a drain takes, or its own low rate would be believed. */
@@ -104,6 +104,7 @@ export class Congestion {
   readonly #queue: QueueView
   readonly #backlog = new Backlog()
   readonly #headroom = new Headroom()
+  readonly #full = new FullRate()
   #upGain: number = PACING.up
   readonly #collapse = new Collapse()
   readonly #spikes = new Spikes()
@@ -113,6 +114,8 @@ export class Congestion {
   /** The last probe ended for a queue: losses without one are chance. */
   #showsQueue = false
   #hasProbed = false
+  /** It found more, and ended before it found the end of it. */
+  #mayBeMore = true
   #drainAtLeastUntil: Instant
 
   /**
@@ -184,13 +187,16 @@ export class Congestion {
     if (credible > (appLimited ? this.bandwidth : this.#best)) this.#best = Math.max(this.#best, credible)
     this.#queue.onSample(delay, now)
     const queued = this.#queue.isStanding(queue, this.#roundTrip)
+    this.#full.onSample(rate, this.#queue.isLong(queue, this.#roundTrip), now)
     // The first round may meet the queue of our own joining; only a standing one ends it.
-    const isStanding = this.#rounds > 0 || queue > Math.max(20, this.#roundTrip / 2)
+    const isStanding = this.#state === 'up' || this.#rounds > 0 || queue > Math.max(20, this.#roundTrip / 2)
     if ((this.#state === 'startup' || this.#state === 'up') && queued && isStanding) {
       this.#showsQueue = true
+      this.#mayBeMore = false
       this.#drain(queue, now)
     } else if (this.#state === 'drain') {
       if (this.#hasOthers(now)) this.#compete(delay, now)
+      else if (this.#isSlower(now)) this.#slowDown(queue, now)
       else if (now < this.#drainAtLeastUntil) return
       else if (
         this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now) <= this.#drainTo ||
@@ -206,7 +212,8 @@ export class Congestion {
         (2 * Math.max(STEER_MS, this.#roundTrip))
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
       this.#cruiseGain = Math.min(this.#cruiseGain, this.#floorTests.gain(now))
-    }
+      if (this.#yield === undefined && now >= this.#blindUntil && this.#isSlower(now)) this.#slowDown(queue, now)
+    } else if (this.#state === 'refill' && this.#isSlower(now)) this.#slowDown(queue, now)
   }
 
   /** Once for each wake-up in which something arrived. */
@@ -260,7 +267,9 @@ export class Congestion {
     const mayLearn = this.#state === 'startup' ? this.#startLoss.isChance(round) : this.#state !== 'up'
     if (this.#lowRounds >= 2 && mayLearn) this.#floor.learn(round)
     this.#floor.bound(round)
-    if (this.#collapse.onRound(round.lost, total, this.floor) && this.#state !== 'compete') {
+    // What a drain loses was sent before.
+    if (this.#state === 'drain') this.#collapse.clear()
+    else if (this.#collapse.onRound(round.lost, total, this.floor) && this.#state !== 'compete') {
       this.#fallBack(now)
       return
     }
@@ -275,11 +284,13 @@ export class Congestion {
 
   #grow(round: Round, congested: boolean, now: Instant): void {
     if (this.bandwidth > TRAIN_REFUTED * this.#train) this.#train = 0
-    const isFull = this.#fullPipe.onRound(this.bandwidth, this.#state === 'startup' ? FULL_ROUNDS : FULL_ROUNDS_UP)
-    const rises = this.#state === 'startup' && this.#startLoss.rises(round)
-    if (this.#state === 'up' && this.#fullPipe.grows && this.#lowRounds > 0) this.#upGain = UP_FAST
+    const state = this.#state === 'startup' ? 'startup' : 'up'
+    const isFull = this.#fullPipe.onRound(this.bandwidth, state)
+    const rises = state === 'startup' && this.#startLoss.rises(round)
+    if (state === 'up' && this.#lowRounds > 0 && this.#fullPipe.brings(this.#sent(1))) this.#upGain = UP_FAST
     if (!congested && !isFull && !rises) return
     this.#showsQueue = false
+    this.#mayBeMore = state === 'startup' || (!congested && this.#fullPipe.hasGrown)
     this.#drain(round.queue - this.#foreignQueue, now)
   }
 
@@ -301,7 +312,7 @@ export class Congestion {
       this.#competition.cut(now)
       return
     }
-    if (congested || isOverfull || round.queue - this.#foreignQueue > Math.max(15, round.roundTrip / 2)) {
+    if (congested || isOverfull || this.#queue.isLong(round.queue - this.#foreignQueue, round.roundTrip)) {
       // A queue grew though we hold back: the link is slower than we thought. Believe what it delivered lately: with losses
       // that say so too, in the last two rounds; without, a busy machine could look like that, and it had better rounds.
       const seen = this.#sent(congested ? 2 : DELIVERIES)
@@ -371,8 +382,21 @@ export class Congestion {
     this.#cruise(now)
   }
 
+  /** What came from a link that was full all the time is all that it carries. */
+  #isSlower(now: Instant): boolean {
+    return this.#full.over(this.#roundTrip, now) < SLOWER * this.bandwidth
+  }
+
+  #slowDown(queue: number, now: Instant): void {
+    this.#best = Math.max(RATE_MIN, this.#full.over(this.#roundTrip, now))
+    this.#bestBefore = 0
+    this.#drain(queue, now)
+    // The last rounds brought more, from before it was full.
+    this.#yield = new Yield(PACING.drain, now)
+  }
+
   #probe(now: Instant): void {
-    this.#fullPipe.start(this.bandwidth)
+    this.#fullPipe.start(this.bandwidth, this.#sent(2))
     // A cycle in which the sender lacked data taught nothing: what was known before still counts.
     if (this.#best > 0) this.#bestBefore = this.#best
     this.#best = 0
@@ -389,15 +413,14 @@ export class Congestion {
     this.#enter('drain', now)
     // Of what the link brings, which may be less than we thought.
     const gain = Math.min(1, (PACING.drain * this.bandwidth) / this.#sent(2))
-    this.#yield = new Yield(gain, this.#lag, now)
+    this.#yield = new Yield(gain, now)
     this.#drainUntil = after(now, (2 * backlog) / (1 - PACING.drain) + this.#roundTrip)
   }
 
   #cruise(now: Instant): void {
     if (this.#state === 'drain') this.#yield?.end(now)
     this.#enter('cruise', now)
-    // A STARTUP that ended without a queue may have ended too early.
-    const first = this.#hasProbed || this.#showsQueue ? Infinity : CRUISE_FIRST_ROUND_TRIPS * this.#roundTrip
+    const first = this.#mayBeMore ? CRUISE_FIRST_ROUND_TRIPS * this.#roundTrip : Infinity
     this.#cruiseFor = Math.min(CRUISE_MS, first) * (1 + this.#chance() / 2)
     this.#cruiseGain = 1
     this.#blindUntil = after(now, this.#lag)

@@ -54,8 +54,8 @@ export class DeliveryRate {
 
   /**
    * Ends a sample where enough has come; to be called once a wake-up.
-   * @param floor loss ratio that is not congestion: as much of it as the sample saw counts as delivered, because
-   *   those datagrams took their time on the link too
+   * @param floor loss ratio that is not congestion: as much of it counts as delivered, because those datagrams took their
+   *   time on the link too
    * @param hasMore what waits in the socket came in this sample's time, but would count as the next one's: the sample
    *   goes on, unless it took so long that this matters little
    */
@@ -69,7 +69,9 @@ export class DeliveryRate {
     const sent = ((this.#lastSent - this.#startSent) >>> 0) / 1000
     const span = this.#lastSequence - this.#startSequence
     const missing = Math.max(0, span - this.#datagrams)
-    const tolerated = floor * span + Math.sqrt(floor * (1 - floor) * span)
+    // Of what was sent more may be missing: what the link never carried.
+    const carried = Math.min(span, this.#datagrams / (1 - floor))
+    const tolerated = floor * carried + Math.sqrt(floor * (1 - floor) * carried)
     const forgiven = (Math.min(missing, tolerated) * this.#octets) / this.#datagrams
     // A send time beyond a minute is a stamp gone wrong, not a measurement.
     const time = sent < 60_000 ? Math.max(received, sent) : received

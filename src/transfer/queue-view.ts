@@ -11,8 +11,11 @@ const LOW_ROUND_TRIPS = 0.1
 const LOW_BYTES = 2_000
 /** With more than so many ms, half a round trip of a short path (2 ms are noise), or an eighth of a long one, the link is full. */
 const STANDING_MS = 5
-const STANDING_NOISE_MS = 2
+const STANDING_NOISE_MS = 1
 const STANDING_ROUND_TRIPS = 0.125
+/** With more than so many ms, or half a round trip of a long path, the link carries less than we send, whatever we thought. */
+const LONG_MS = 15
+const LONG_ROUND_TRIPS = 0.5
 /** A queue may overflow that has this share of the longest seen, and at least so many ms and octets. */
 const FULL_SHARE = 0.75
 const FULL_MS = 5
@@ -73,6 +76,10 @@ export class QueueView {
   isStanding(queue: number, roundTrip: number): boolean {
     const short = Math.min(STANDING_MS, Math.max(STANDING_NOISE_MS, roundTrip / 2))
     return queue > Math.max(short, STANDING_ROUND_TRIPS * roundTrip)
+  }
+
+  isLong(queue: number, roundTrip: number): boolean {
+    return queue > Math.max(LONG_MS, LONG_ROUND_TRIPS * roundTrip)
   }
 
   /** Queueing delay that no drain leaves behind. */

@@ -6,23 +6,24 @@ const OURS_MIN = 0.6
 /** It takes so long to tell, ms, or a round trip where that is more. */
 const PATIENCE_MS = 20
 
+/** A PULL says it so much later, round trips, and it takes one more until what is sent then is here. */
+const SAID_ROUND_TRIPS = 0.25
+
 export class Yield {
   readonly #gain: number
   readonly #startedAt: Instant
-  readonly #lag: number
+  /** When what was sent before had all come. */
+  #shownFrom: Instant | undefined
   #endedAt: Instant = NEVER
+  #isOver = false
   /** Longest queue since the effect may show, ms, and the shortest after it. */
   #highest = -Infinity
   #least = Infinity
 
-  /**
-   * @param gain the share of our rate that we keep
-   * @param lag after which its effect shows at the latest, ms
-   */
-  constructor(gain: number, lag: number, now: Instant) {
+  /** @param gain the share of our rate that we keep */
+  constructor(gain: number, now: Instant) {
     this.#gain = gain
     this.#startedAt = now
-    this.#lag = lag
   }
 
   /** Shortest queue that it left, ms; Infinity before it shows. */
@@ -35,18 +36,17 @@ export class Yield {
     this.#endedAt = now
   }
 
-  /** All that it does shows. */
-  isOver(now: Instant): boolean {
-    return this.#endedAt < NEVER && now >= after(this.#endedAt, this.#lag)
+  /** What it does has begun to show. */
+  get hasBegun(): boolean {
+    return this.#shownFrom !== undefined
   }
 
-  hasBegun(now: Instant): boolean {
-    return now >= after(this.#startedAt, this.#lag)
-  }
-
-  /** @param queue ms */
+  /** @param queue that what has just come waited in, ms */
   onDelay(queue: number, roundTripMin: number, now: Instant): void {
-    if (now < after(this.#startedAt, roundTripMin) || this.isOver(now)) return
+    const askedAt = after(now, -queue - (1 + SAID_ROUND_TRIPS) * roundTripMin)
+    if (this.#isOver || now < after(this.#startedAt, roundTripMin)) return
+    this.#isOver = askedAt >= this.#endedAt
+    if (askedAt >= this.#startedAt) this.#shownFrom ??= now
     if (queue > this.#highest) {
       this.#highest = queue
       this.#least = queue
@@ -55,10 +55,9 @@ export class Yield {
 
   /** The queue does not shrink as ours would. */
   stands(roundTripMin: number, now: Instant): boolean {
-    const isOver = this.isOver(now)
-    const shown = isOver ? since(this.#startedAt, this.#endedAt) : since(after(this.#startedAt, this.#lag), now)
-    if (this.#least === Infinity || (!isOver && shown < Math.max(PATIENCE_MS, roundTripMin))) return false
-    // A PULL says it up to a quarter of a round trip after we began.
-    return this.#highest - this.#least < OURS_MIN * (1 - this.#gain) * (shown - roundTripMin / 4)
+    if (this.#least === Infinity || this.#shownFrom === undefined) return false
+    const shown = this.#isOver ? since(this.#startedAt, this.#endedAt) : since(this.#shownFrom, now)
+    if (!this.#isOver && shown < Math.max(PATIENCE_MS, roundTripMin)) return false
+    return this.#highest - this.#least < OURS_MIN * (1 - this.#gain) * (shown - SAID_ROUND_TRIPS * roundTripMin)
   }
 }

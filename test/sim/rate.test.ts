@@ -6,12 +6,12 @@ import { runRates, summarise } from '../../src/sim/rate.js'
 import { GOAL, misses, type RateResult, rateLinkOf, runRate, runSteps } from '../../src/sim/rate-run.js'
 
 const SEEDS = 60
-/** Of 500 seeds 99.2 % were within 10 % of the limit; 60 drawn from such links miss more than three times in 1 draw of 100. */
-const FAR_MAX = 3
-/** None of 500 links was when this was written. */
+/** Of 500 links all were within 10 % of the limit when this was written. */
+const FAR_MAX = 1
+/** None of 500 was. */
 const UNDER_HALF_MAX = 0
-/** Of 500 links 13 had more than three products in flight, a quarter more at most: round trips of a few ms. */
-const CROWDED_MAX = 3
+/** Of 500 links 8 had more than three products in flight, a quarter more at most: all but one with round trips of a few ms. */
+const CROWDED_MAX = 2
 /** Losses of up to this share cost no link of 500 more than 10 %. */
 const MODEST_LOSS = 0.15
 
@@ -70,7 +70,7 @@ t.test('a link that gets slower and faster again is used again at once', async t
     { rate: 100, roundTrip: 40, loss: 0.01, queue: 0.25 },
     { rate: 50, roundTrip: 10, loss: 0.05, queue: 1 },
   ]) {
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
       const { rate, roundTrip, loss } = link
       const { found, share } = runSteps(seed, link, [rate, rate / 5, rate], 3_000)
       const what = `${rate} Mbit/s, ${roundTrip} ms, loss ${loss}, seed ${seed}: ${found.join(', ')} ms, share ${share.toFixed(3)}`

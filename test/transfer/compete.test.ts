@@ -33,7 +33,7 @@ t.test('a CUBIC window', async t => {
 
 t.test('a queue that stays when we hold back is not ours', async t => {
   const held = (queueAt: (ms: number) => number) => {
-    const test = new Yield(0.5, ROUND_TRIP, instant(0))
+    const test = new Yield(0.5, instant(0))
     for (let now = 0; now <= 200; now += 5) test.onDelay(queueAt(now), ROUND_TRIP, instant(now))
     return test.stands(ROUND_TRIP, instant(200))
   }
