@@ -9,7 +9,7 @@ import { runLs } from './commands/ls.js'
 import { runManager } from './commands/manager.js'
 import { runPeer } from './commands/peer.js'
 import { runShare } from './commands/share.js'
-import { idOf, portOf, rateOf, socketOf, ttlOf } from './commands/values.js'
+import { idOf, portOf, rateOf, seedOf, socketOf, ttlOf } from './commands/values.js'
 import { runVerify } from './commands/verify.js'
 import { UsageError } from './errors.js'
 
@@ -58,6 +58,8 @@ Options of get
   --overwrite, --rename, --skip
                        what to do where a file is in the way, or a name that not every system can hold
   --any-names          write such names as they are
+  --seed [TTL]         serve it for TTL seconds when it is there, or until Ctrl-C
+  --limit RATE         upload, and collect, no faster than this: 500kbit, 20mbit, 1gbit
   --background         take only what others leave of the links
   --restart            drop what an earlier run left instead of going on with it
   --trace FILE         write down what the transfer does, as JSON lines (spec/interface.md)
@@ -113,6 +115,8 @@ const GET_FLAGS = {
   rename: { type: 'boolean' },
   skip: { type: 'boolean' },
   anyNames: { type: 'boolean' },
+  limit: { type: 'string' },
+  seed: { type: 'string' },
   background: { type: 'boolean' },
   restart: { type: 'boolean' },
   trace: { type: 'string' },
@@ -257,6 +261,7 @@ function lsCommand([what, ...more]: readonly string[], flags: Flags): Command {
 }
 
 function getCommand([what, ...more]: readonly string[], flags: Flags): Command {
+  const seed = typeof flags.seed === 'string' ? seedOf(flags.seed) : undefined
   if (what === undefined) throw new UsageError('get needs a name or an id: "peer-udp ls" shows what there is')
   checkCount(more, 0, 'get takes one name or id; quote a name with blanks')
   const decisions = (['overwrite', 'rename', 'skip'] as const).filter(flag => flags[flag] === true)
@@ -264,10 +269,14 @@ function getCommand([what, ...more]: readonly string[], flags: Flags): Command {
   const out = textOf(flags, 'out')
   if (out === '-' && flags.json === true)
     throw new UsageError('--json and -o - both write to stdout: choose one of them')
+  if (out === '-' && seed !== undefined)
+    throw new UsageError('--seed serves files, and -o - writes none: choose one of them')
   const options = {
     ...joinOf(flags),
     what,
     out,
+    seed,
+    limit: optional(textOf(flags, 'limit'), rateOf),
     pick: textsOf(flags, 'pick'),
     yes: flags.yes === true,
     taken: decisions[0] ?? ('refuse' as const),

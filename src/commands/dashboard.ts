@@ -27,8 +27,6 @@ export interface DashboardOptions {
   readonly output: Output
   /** Undefined: this is the manager. */
   readonly own: Endpoint | undefined
-  /** Names of the node's own files, in the order they were given. */
-  readonly files: readonly string[]
   /** Where a collector writes until the file is whole, for people. */
   readonly part?: string
   now(): Instant
@@ -72,7 +70,7 @@ export class Dashboard {
         this.options.output.live('')
         break
       case 'offer-lost':
-        this.onOfferLost(this.options.files[event.file] ?? '', event.why)
+        this.onOfferLost(event.name, event.why)
         break
       case 'trace':
         break

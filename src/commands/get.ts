@@ -1,11 +1,12 @@
 // `peer-udp get`: fetches a content from everyone who has any of it, after it has shown what it would write.
 import { createPeer, endpointKey, type GetEvent, type GetOptions, type Got, type Peer, PlanError } from '../index.js'
 import { Dashboard } from './dashboard.js'
-import { EXIT, type ExitCode } from './exit-codes.js'
+import { EXIT, EXIT_OF_STOP, type ExitCode } from './exit-codes.js'
 import { endOf, exitCodeOf, failureOf, type JoinCommand, joinOptions } from './joining.js'
 import { type JsonFields, Output } from './output.js'
 import { agreed, plannedFields, sayPlanned, withDecision } from './planned.js'
 import type { Failure } from './result.js'
+import { stopWords } from './stop-words.js'
 import { table } from './table.js'
 import { counted, duration, exact, printable, shortPath, size } from './words.js'
 
@@ -19,6 +20,10 @@ export interface GetCommand extends JoinCommand {
   readonly yes: boolean
   readonly taken: NonNullable<GetOptions['taken']>
   readonly anyNames: boolean
+  /** Seconds to serve it for when it is there; Infinity: until something else ends that; undefined: not at all. */
+  readonly seed: number | undefined
+  /** Bits a second that may be uploaded, and collected. */
+  readonly limit: number | undefined
   readonly background: boolean
   readonly restart: boolean
   /** Where the transfer is traced to. */
@@ -30,13 +35,14 @@ const STDOUT = '-'
 /** @returns the exit code @throws UsageError, PortError, FileError */
 export async function runGet(command: GetCommand, signal: AbortSignal): Promise<ExitCode> {
   const output = new Output({ json: command.json })
-  const { trace } = command
+  const { limit, trace } = command
   const told = new Set<GetEvent['kind']>()
   let peer: Peer | undefined
   try {
     peer = await createPeer({
       ...joinOptions(command),
       background: command.background,
+      ...(limit === undefined ? {} : { limit }),
       ...(trace === undefined ? {} : { trace }),
     })
     output.emit('started', { role: 'get', local: endpointKey(peer.local), manager: command.manager })
@@ -44,8 +50,12 @@ export async function runGet(command: GetCommand, signal: AbortSignal): Promise<
     const got = await get(peer, command, signal, output, told)
     output.live('')
     sayGot(got, output)
-    output.last('got', gotFields(got))
-    return EXIT.FINE
+    if (command.seed === undefined) {
+      output.last('got', gotFields(got))
+      return EXIT.FINE
+    }
+    output.emit('got', gotFields(got))
+    return await seed(got, peer, command, signal, output)
   } catch (thrown) {
     output.live('')
     const error = thrown instanceof PlanError ? withDecision(thrown) : thrown
@@ -61,6 +71,28 @@ export async function runGet(command: GetCommand, signal: AbortSignal): Promise<
   }
 }
 
+/** Serves what is there for its time. @returns the exit code */
+async function seed(got: Got, peer: Peer, command: GetCommand, signal: AbortSignal, output: Output): Promise<ExitCode> {
+  const { manager, seed = 0 } = command
+  if (got.seeding === undefined) {
+    output.say(`not served on, because not all of it came now: "peer-udp share" offers what is there`)
+  } else {
+    const time = Number.isFinite(seed) ? ` for ${duration(seed)}` : ''
+    output.say(`serving ${printable(got.name)}${time} (Ctrl-C leaves)`)
+    const stop = () => void peer.stop()
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    const end = await got.seeding
+    if (end === 'over') output.say(`time is up: served it for ${duration(seed)}`)
+    else if (end === 'lost') output.say(output.paint('yellow', 'its files were changed or removed: leaving'))
+  }
+  const why = await peer.stop()
+  const words = stopWords(why, { manager, port: peer.local.port, ttl: undefined })
+  if (why !== 'asked' || signal.aborted) output.say(EXIT_OF_STOP[why] === EXIT.FINE ? words : `peer-udp: ${words}`)
+  output.last('stopped', { why })
+  return EXIT_OF_STOP[why]
+}
+
 /** @param told takes what kinds of events there were */
 async function get(
   peer: Peer,
@@ -69,7 +101,7 @@ async function get(
   output: Output,
   told: Set<GetEvent['kind']>,
 ): Promise<Got> {
-  const dashboard = new Dashboard({ output, own: peer.local, files: [], part: 'an earlier run', now: () => peer.now() })
+  const dashboard = new Dashboard({ output, own: peer.local, part: 'an earlier run', now: () => peer.now() })
   const getting = peer.get(command.what, { ...optionsOf(command, signal, output), signal })
   for await (const event of getting) {
     told.add(event.kind)
@@ -80,7 +112,7 @@ async function get(
 }
 
 function optionsOf(command: GetCommand, signal: AbortSignal, output: Output): GetOptions {
-  const { out, pick, taken, anyNames, restart, wait, yes } = command
+  const { out, pick, taken, anyNames, restart, wait, yes, seed = 0 } = command
   const isStream = out === STDOUT
   return {
     ...(isStream ? { to: process.stdout } : { into: out ?? '.' }),
@@ -89,6 +121,7 @@ function optionsOf(command: GetCommand, signal: AbortSignal, output: Output): Ge
     taken,
     anyNames,
     restart,
+    seed,
     confirm: async planned => {
       output.live('')
       if (isStream) return true

@@ -24,7 +24,7 @@ export async function runManager(command: ManagerCommand, signal: AbortSignal): 
     onEvent: event => dashboard.draw(event),
     signal,
   })
-  const dashboard = new Dashboard({ output, own: undefined, files: [], now: () => node.now() })
+  const dashboard = new Dashboard({ output, own: undefined, now: () => node.now() })
   const local = endpointKey(node.local)
   output.say(`manager on ${local}, waiting for peers (Ctrl-C closes the swarm)`)
   if (node.remark !== undefined) output.say(node.remark)

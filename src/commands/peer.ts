@@ -84,9 +84,8 @@ async function run(command: PeerCommand, signal: AbortSignal, output: Output): P
   }).catch(error => {
     throw withAdvice(error, command.collect)
   })
-  const files = own === undefined ? [] : [basename(own)]
   const part = shortPath(`${out}.part`)
-  const dashboard = new Dashboard({ output, own: node.local, files, part, now: () => node.now() })
+  const dashboard = new Dashboard({ output, own: node.local, part, now: () => node.now() })
   if (node.remark !== undefined) output.say(node.remark)
   output.emit('started', {
     role: command.collect ? 'collector' : 'peer',

@@ -38,9 +38,8 @@ export async function runShare(command: ShareCommand, signal: AbortSignal): Prom
     ...(ttl === undefined ? {} : { ttl }),
     ...(limit === undefined ? {} : { limit }),
   }
-  const files: string[] = []
   const peer = await createPeer({ ...options, signal, onEvent: event => dashboard.draw(event) })
-  const dashboard = new Dashboard({ output, own: peer.local, files, now: () => peer.now() })
+  const dashboard = new Dashboard({ output, own: peer.local, now: () => peer.now() })
   output.emit('started', {
     role: 'peer',
     local: endpointKey(peer.local),
@@ -50,7 +49,6 @@ export async function runShare(command: ShareCommand, signal: AbortSignal): Prom
   try {
     output.live(`reading ${command.paths.map(printable).join(' ')} …`)
     const shared = await share(peer, command, signal)
-    files.push(shared.name)
     output.live('')
     saySharing(shared, output)
   } catch (error) {

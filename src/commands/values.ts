@@ -35,6 +35,17 @@ export function ttlOf(text: string): number {
   return seconds
 }
 
+/** @param text empty: no end @returns seconds @throws UsageError unless `text` is a whole number of seconds */
+export function seedOf(text: string): number {
+  const give = `give whole seconds from 1 to ${TTL_MAX_SECONDS}, or --seed alone to serve until Ctrl-C`
+  if (text === '') return Number.POSITIVE_INFINITY
+  if (!isWhole(text)) throw new UsageError(`--seed "${text}" is not a whole number of seconds: ${give}`)
+  const seconds = Number(text)
+  if (seconds === 0) throw new UsageError(`--seed 0 would end at once: ${give}, or leave it out`)
+  if (seconds < 0 || seconds > TTL_MAX_SECONDS) throw new UsageError(`--seed ${text} is out of range: ${give}`)
+  return seconds
+}
+
 /** @returns bits a second @throws UsageError unless `text` is a number with the unit kbit, mbit or gbit, in range */
 export function rateOf(text: string): number {
   const [, amount = '', unit = ''] = RATE_PATTERN.exec(text) ?? []

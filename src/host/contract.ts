@@ -4,7 +4,7 @@
 //   one turn = receive or step, then fill and send until the batch comes back empty, then perform the effects in order,
 //   those that only report after all others, then arm one timer for deadline().
 import type { Bitmap } from '../content/bitmap.js'
-import type { FullTree } from '../content/tree.js'
+import type { FullTree, PartialTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
 import type { BlockCheck, FoundPart } from '../transfer/effect.js'
@@ -42,11 +42,17 @@ export type Input =
       readonly offer: Offer
       /** Which to fetch; undefined: all of them. */
       readonly blocks: Bitmap | undefined
-      /** Others that collect it are served what is there; the target can be read. */
-      readonly isServed?: boolean
+      /** Whether others are served what is there; then the target can be read. No by default. */
+      readonly serve?: Serve
+      /** What is known of its hash tree already. */
+      readonly tree?: PartialTree
+      /** Blocks that the target has as soon as it is prepared; their hashes are known. */
+      readonly given?: Bitmap
       /** Drop what an earlier run left. */
       readonly restart: boolean
     }
+  /** Serve no more what a fetch left to be served. */
+  | { readonly kind: 'withdraw'; readonly fetch: FetchKey }
   /** Give up a fetch; its result says so with `detail`. */
   | { readonly kind: 'cancel'; readonly fetch: FetchKey; readonly detail: string }
   /** `data` undefined: the block can't be read or no longer matches its hash; `why` says which, for people. */
@@ -58,6 +64,9 @@ export type Input =
       readonly why?: string
     }
   | (TargetAnswer & OfFetch)
+
+/** meanwhile: as long as the fetch goes on; on: and afterwards, if it is whole then, until `withdraw`. */
+export type Serve = 'no' | 'meanwhile' | 'on'
 
 /** Answers to orders of a transfer. */
 export type TargetAnswer =
@@ -173,7 +182,7 @@ type EventBody =
   | { readonly kind: 'resumed'; readonly bytes: number; readonly dropped: string | undefined }
   | { readonly kind: 'progress'; readonly progress: TransferProgress }
   | { readonly kind: 'result'; readonly result: TransferResult }
-  /** One of our own files can't be served any more. */
-  | { readonly kind: 'offer-lost'; readonly file: FileKey; readonly why: string }
+  /** What we offered, a file of our own or what a fetch brought, can't be served any more. */
+  | { readonly kind: 'offer-lost'; readonly name: string; readonly why: string }
   /** Something worth one line in a trace: name as `area:what`. */
   | TraceLine

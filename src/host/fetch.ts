@@ -14,7 +14,7 @@ import type { TraceFields } from '../transfer/trace.js'
 import { after, type Instant, NEVER, type PeerId, since } from '../units.js'
 import type { Offer } from '../wire/message.js'
 import type { Effect, FileKey } from './contract.js'
-import { chooseHolders, chooseOffer, holdsPart, offersContent } from './wish.js'
+import { type Choice, chooseHolders, chooseOffer, holdsPart, offersContent } from './wish.js'
 
 /** How long nobody may offer the name before the errand fails. */
 const OFFER_PATIENCE_MS = 10_000
@@ -27,6 +27,10 @@ export interface FetchOptions {
   readonly blocks?: Bitmap | undefined
   readonly own: { readonly key: FileKey; readonly offer: Offer; readonly tree: FullTree } | undefined
   readonly member: bigint
+  /** What is known of the content's hash tree already. */
+  readonly tree?: PartialTree | undefined
+  /** Blocks that the target has as soon as it is prepared; their hashes are known. */
+  readonly given?: Bitmap | undefined
   /** Drop what an earlier run left. */
   readonly restart: boolean
   readonly chunkSize: number
@@ -193,7 +197,7 @@ export class Fetch {
     const { name, wanted, own, digests, restart } = this.#options
     // Ourselves we know better than the list does, which may not show us yet.
     const others = [...seen.list.values()].filter(peer => peer.session !== this.#options.member)
-    const choice = wanted === undefined ? chooseOffer(name, own?.offer, others) : chooseHolders(wanted, others)
+    const choice = wanted === undefined ? chooseOffer(name, own?.offer, others) : this.#holdersOf(wanted, others)
     if (choice === undefined) {
       if (seen.isListed) this.#wait(now, effects)
       return
@@ -209,7 +213,8 @@ export class Fetch {
       const fields = { file: name, bytes: offer.size, peers: holders.length, local: own !== undefined }
       trace('transfer:start', fields, effects)
     }
-    const tree = new PartialTree(digests, offer.size, offer.root, own?.tree)
+    const known = own === undefined ? this.#options.tree : undefined
+    const tree = known ?? new PartialTree(digests, offer.size, offer.root, own?.tree)
     const earlier = judgeEarlierRun(this.#found.part, tree, digests, restart)
     if (earlier.kind === 'other') {
       this.#finish({ kind: 'other-part', detail: earlier.detail }, [], now, effects)
@@ -222,6 +227,13 @@ export class Fetch {
     this.collector = new Collector(options, sources, now)
     if (own === undefined) this.#options.holder?.begin(offer, tree, this.collector.have)
     this.drive(effects, now, (collector, turn) => collector.start(turn))
+  }
+
+  #holdersOf(wanted: Offer, others: readonly ListedPeer[]): Choice | undefined {
+    const choice = chooseHolders(wanted, others)
+    if (choice !== undefined || !this.#options.blocks?.isEmpty) return choice
+    // What is there already needs nobody.
+    return { offer: wanted, why: 'only offer', otherRoots: 0, holders: [] }
   }
 
   #wait(now: Instant, effects: Effect[]): void {

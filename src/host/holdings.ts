@@ -57,12 +57,19 @@ export class Holdings {
     this.isChanged = true
   }
 
-  /** The fetch has all that it wanted. */
-  complete(fetch: FetchKey | undefined): void {
+  /** The fetch has all that it wanted. @returns whether that is the whole content, which is served on then */
+  complete(fetch: FetchKey | undefined): boolean {
     const target = this.#targets.get(fetch)
-    if (target === undefined || !target.have.isWhole) return
+    if (target === undefined || !target.have.isWhole) return false
     target.isWhole = true
     this.isChanged = true
+    return true
+  }
+
+  /** The name of what a fetch left to be served; undefined where there is none. */
+  nameOfWhole(fetch: FetchKey | undefined): string | undefined {
+    const target = this.#targets.get(fetch)
+    return target?.isWhole ? target.offer.name : undefined
   }
 
   /** It can be served no more. @returns whom to tell so */

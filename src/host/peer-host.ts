@@ -131,7 +131,7 @@ export class PeerHost implements Host {
           name: collect.name,
           own: own && { key: collect.ownFile!, ...own },
           restart: collect.restart ?? false,
-          holder: this.#holderOf(undefined),
+          holder: this.#holderOf(undefined, true),
         },
         now,
       )
@@ -170,6 +170,9 @@ export class PeerHost implements Host {
       case 'cancel':
         this.#errands.stop(input.fetch, input.detail, now, effects)
         break
+      case 'withdraw':
+        this.#refuse(this.#holdings.end(input.fetch))
+        break
       default:
         this.#onAnswer(input, now, effects)
     }
@@ -202,13 +205,13 @@ export class PeerHost implements Host {
     assert(key === file, `offer ${file} is the ${key}th`)
   }
 
-  /** Serves what a fetch has; the one that the peer was started for also when it is whole. */
-  #holderOf(fetch: FetchKey | undefined): Holder {
+  /** Serves what a fetch has. @param staysOn also when it is whole */
+  #holderOf(fetch: FetchKey | undefined, staysOn: boolean): Holder {
     return {
       begin: (offer, tree, have) => this.#holdings.begin(fetch, offer, tree, have),
       end: isWhole => {
-        if (isWhole && fetch === undefined) this.#holdings.complete(fetch)
-        else this.#refuse(this.#holdings.end(fetch))
+        const stays = isWhole && staysOn && this.#holdings.complete(fetch)
+        if (!stays) this.#refuse(this.#holdings.end(fetch))
       },
     }
   }
@@ -218,9 +221,9 @@ export class PeerHost implements Host {
     const { files } = this.#holdings
     const own = files.findIndex(file => sameOctets(file.offer.root, offer.root))
     const ownFile = own === -1 ? undefined : { key: own, ...files[own]! }
-    const { blocks, restart, isServed } = options
-    const holder = isServed ? this.#holderOf(key) : undefined
-    const wish = { name: offer.name, wanted: offer, blocks, restart, own: ownFile, holder }
+    const { serve = 'no', ...rest } = options
+    const holder = serve === 'no' ? undefined : this.#holderOf(key, serve === 'on')
+    const wish = { ...rest, name: offer.name, wanted: offer, own: ownFile, holder }
     const fetch = new Fetch({ ...this.#fetchOptions, ...wish }, now)
     this.#errands.begin(key, fetch)
     if (this.#member.version > 0) {
@@ -231,10 +234,19 @@ export class PeerHost implements Host {
   #onAnswer(input: TargetAnswer & OfFetch, now: Instant, effects: Effect[]): void {
     if (input.kind === 'target-read') {
       this.#refuse(this.#uploads.onTargetRead(input.fetch, input.block, input.data, effects))
+      if (input.data === undefined) this.#loseWhole(input.fetch, input.why, effects)
     }
     const give = (fetch: Fetch, own: Effect[]) => giveAnswer(fetch, input, now, own)
     if (input.fetch !== undefined) this.#errands.give(input.fetch, effects, give)
     else if (this.#fetch !== undefined) give(this.#fetch, effects)
+  }
+
+  /** What a fetch left to be served was changed, or can't be read. */
+  #loseWhole(fetch: FetchKey | undefined, why = 'can not be read', effects: Effect[]): void {
+    const name = this.#holdings.nameOfWhole(fetch)
+    if (name === undefined) return
+    this.#refuse(this.#holdings.end(fetch))
+    effects.push({ kind: 'report', event: { kind: 'offer-lost', fetch, name, why } })
   }
 
   #driveAll(effects: Effect[], now: Instant, step: (collector: Collector, turn: Turn) => void): void {
@@ -325,7 +337,8 @@ export class PeerHost implements Host {
   #onBlockRead(input: Extract<Input, { kind: 'block-read' }>, now: Instant, effects: Effect[]): void {
     const { file, block, data, why = 'can not be read' } = input
     this.#refuse(this.#uploads.onBlockRead(file, block, data, effects))
-    if (data === undefined) effects.push({ kind: 'report', event: { kind: 'offer-lost', file, why } })
+    const { name } = this.#holdings.files[file]!.offer
+    if (data === undefined) effects.push({ kind: 'report', event: { kind: 'offer-lost', name, why } })
     this.#driveAll(effects, now, (collector, turn) => collector.onBlockRead(file, block, data, why, turn))
   }
 

@@ -4,19 +4,21 @@
 import { resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import type { Digests } from '../ambient.js'
-import type { Bitmap } from '../content/bitmap.js'
+import { Bitmap } from '../content/bitmap.js'
+import { PartialTree } from '../content/tree.js'
 import { UsageError } from '../errors.js'
 import type { HostEvent } from '../host/contract.js'
 import type { BlockTarget } from '../shell/disk.js'
 import { globs } from '../shell/globs.js'
 import type { Policy } from '../shell/plan.js'
-import type { FragmentReport, TransferResult } from '../transfer/report.js'
+import type { TransferResult } from '../transfer/report.js'
 import type { Offer } from '../wire/message.js'
 import { type Contents, readContents } from './contents.js'
 import { type Delivery, FolderDelivery, type Planned, StreamDelivery } from './delivery.js'
 import { DeclinedError, TransferError } from './errors.js'
 import { Prefilled } from './prefilled.js'
 import { type Provenance, provenanceOf } from './provenance.js'
+import type { SeedEnd } from './seeds.js'
 import { StreamTarget } from './stream-target.js'
 
 export interface GetOptions {
@@ -34,6 +36,12 @@ export interface GetOptions {
   readonly confirm?: (planned: Planned) => boolean | Promise<boolean>
   /** Drops what an earlier run left instead of going on with it. */
   readonly restart?: boolean
+  /**
+   * How long it is served after it is there, in seconds: by default, and with `Infinity`, as long as the peer runs; 0: not at all.
+   * Only a content that came whole is: what was there before, picked out, skipped or written to a stream ends with the get. Of more
+   * than 16 at once the oldest ends.
+   */
+  readonly seed?: number
   /** How long nobody may offer the content, in milliseconds: 10 s by default, `Infinity` for ever. */
   readonly patience?: number
   /** Aborting gives the `get` up; what came is kept for the next one. */
@@ -41,6 +49,8 @@ export interface GetOptions {
 }
 
 export interface Got extends Planned, Provenance {
+  /** Where it is served on: fulfilled at the end of that, with how it ended. */
+  readonly seeding: Promise<SeedEnd> | undefined
   /** Octets that came or were there already in files of the same octets. */
   readonly present: number
   /** From the beginning to the last file in its place. */
@@ -58,17 +68,30 @@ export interface GetContext {
   readonly digests: Digests
   find(what: string, patience: number, signal: AbortSignal): Promise<Offer | undefined>
   /** Runs one fetch to its end. @throws what `signal` was aborted with */
-  fetch(order: FetchOrder, signal: AbortSignal, tell: (event: GetEvent) => void): Promise<TransferResult>
+  fetch(order: FetchOrder, signal: AbortSignal, tell: (event: GetEvent) => void): Promise<Fetched>
 }
 
 export interface FetchOrder {
   readonly offer: Offer
   readonly blocks: Bitmap
   readonly restart: boolean
-  /** Others that collect it are served what is there. */
-  readonly isServed: boolean
   readonly target: BlockTarget
+  /** Others that collect it are served what is there. */
+  readonly serve?: 'meanwhile'
+  /** Seconds that they are afterwards; only of a whole content. */
+  readonly seed?: number
+  /** See the host's Input. */
+  readonly tree?: PartialTree
+  readonly given?: Bitmap
 }
+
+export interface Fetched extends TransferResult {
+  /** Where it is served on. */
+  readonly seeding: Promise<SeedEnd> | undefined
+}
+
+/** Fetches some blocks of the content. @throws TransferError */
+type Fetch = (order: Omit<FetchOrder, 'offer' | 'tree'>, tell?: (event: GetEvent) => void) => Promise<Fetched>
 
 const PATIENCE_MS = 10_000
 
@@ -87,12 +110,17 @@ export async function runGet(
   const isPicked = options.pick === undefined ? () => true : withFolders(globs(options.pick))
   const offer = await findOffer(what, options.patience, context, signal)
   tell({ kind: 'found', offer })
-  const fetch = async (blocks: Bitmap, target: BlockTarget, restart: boolean, isServed = false, hear = tell) => {
-    const { failure, fragments } = await context.fetch({ offer, blocks, restart, isServed, target }, signal, hear)
-    if (failure !== undefined) throw new TransferError(failure)
-    return fragments
+  // What the first blocks tell of the hash tree is worth as much later.
+  const tree = new PartialTree(context.digests, offer.size, offer.root)
+  const fetch: Fetch = async (order, hear = () => {}) => {
+    const fetched = await context.fetch({ ...order, offer, tree }, signal, hear)
+    if (fetched.failure !== undefined) throw new TransferError(fetched.failure)
+    return fetched
   }
-  const contents = await readContents(offer, (blocks, target) => fetch(blocks, target, true, false, () => {}))
+  const contents = await readContents(offer, async (blocks, target) => {
+    const { fragments } = await fetch({ blocks, target, restart: true })
+    return fragments
+  })
   if (!contents.manifest.entries.some(({ path }) => isPicked(path))) {
     throw new UsageError(`nothing in ${JSON.stringify(offer.name)} matches ${options.pick?.join(' ')}`)
   }
@@ -102,10 +130,10 @@ export async function runGet(
     tell({ kind: 'planned', planned })
     if ((await options.confirm?.(planned)) === false) throw new DeclinedError('nothing was written')
     signal.throwIfAborted()
-    const rest = await fetchRest(delivery, contents, options.restart ?? false, fetch)
+    const { fragments, seeding } = await fetchRest(delivery, contents, options, order => fetch(order, tell))
     const present = planned.entries.reduce((sum, { state, bytes }) => sum + (state === 'there' ? bytes : 0), 0)
-    const provenance = provenanceOf([...contents.fragments, ...rest])
-    return { ...planned, ...provenance, present, seconds: (performance.now() - began) / 1_000 }
+    const provenance = provenanceOf([...contents.fragments, ...fragments])
+    return { ...planned, ...provenance, present, seconds: (performance.now() - began) / 1_000, seeding }
   } finally {
     await delivery.close()
   }
@@ -139,24 +167,30 @@ function deliveryFor(
 async function fetchRest(
   delivery: Delivery,
   contents: Contents,
-  restart: boolean,
-  fetch: (
-    blocks: Bitmap,
-    target: BlockTarget,
-    restart: boolean,
-    isServed: boolean,
-  ) => Promise<readonly FragmentReport[]>,
-): Promise<readonly FragmentReport[]> {
+  { restart = false, seed = Number.POSITIVE_INFINITY }: GetOptions,
+  fetch: Fetch,
+): Promise<Pick<Fetched, 'fragments' | 'seeding'>> {
+  const nothing = { fragments: [], seeding: undefined }
   const target = await delivery.target()
-  if (target === undefined) return []
+  if (target === undefined) return nothing
   const prefilled = new Prefilled(target, contents.target.blocks)
   const missing = delivery.blocks
-  for (const block of contents.target.blocks.keys()) missing.clear(block)
-  if (!missing.isEmpty) return fetch(missing, prefilled, restart, !(target instanceof StreamTarget))
+  const given = new Bitmap(missing.size)
+  for (const block of contents.target.blocks.keys()) {
+    missing.clear(block)
+    given.set(block)
+  }
+  const isStream = target instanceof StreamTarget
+  const files = delivery.planned.entries.filter(({ kind }) => kind === 'file').length
+  const isWhole = missing.count + given.count === missing.size && files === contents.manifest.files.length
+  const serving = isStream ? { seed: 0 } : ({ serve: 'meanwhile', seed: isWhole ? seed : 0 } as const)
+  if (!missing.isEmpty || serving.seed > 0) {
+    return fetch({ blocks: missing, target: prefilled, restart, given, ...serving })
+  }
   try {
     await prefilled.prepare(contents.manifest.size, false)
     await prefilled.finish()
-    return []
+    return nothing
   } finally {
     await prefilled.abandon()
   }

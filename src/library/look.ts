@@ -35,11 +35,7 @@ export interface ListedEntry {
 /** @throws ContentError; TransferError; what `signal` was aborted with */
 export async function runLook(offer: Offer, context: GetContext, signal: AbortSignal): Promise<Listing> {
   const { kind, manifest } = await readContents(offer, async (blocks: Bitmap, target) => {
-    const { failure, fragments } = await context.fetch(
-      { offer, blocks, restart: true, isServed: false, target },
-      signal,
-      () => {},
-    )
+    const { failure, fragments } = await context.fetch({ offer, blocks, restart: true, target }, signal, () => {})
     if (failure !== undefined) throw new TransferError(failure)
     return fragments
   })

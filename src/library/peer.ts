@@ -8,13 +8,21 @@ import type { Driver } from '../shell/driver.js'
 import { systemDigests } from '../shell/entropy.js'
 import { openOffering } from '../shell/offering.js'
 import { SharedBundle } from '../shell/shared-bundle.js'
-import type { TransferResult } from '../transfer/report.js'
 import type { Offer } from '../wire/message.js'
 import { StoppedError } from './errors.js'
 import { type Fetching, fetching } from './fetching.js'
-import { type FetchOrder, findOffer, type GetContext, type GetEvent, type GetOptions, runGet } from './get.js'
+import {
+  type Fetched,
+  type FetchOrder,
+  findOffer,
+  type GetContext,
+  type GetEvent,
+  type GetOptions,
+  runGet,
+} from './get.js'
 import { type Listing, runLook } from './look.js'
 import type { Node } from './node.js'
+import { type SeedEnd, Seeds } from './seeds.js'
 import { offeringOptions, type ShareOptions } from './share-options.js'
 import { underSignals } from './under-signals.js'
 import { type Held, View } from './view.js'
@@ -66,6 +74,7 @@ export class RunningPeer implements Peer {
   readonly #context: GetContext
   readonly #stopped = new AbortController()
   readonly #fetches = new Map<FetchKey, Listener>()
+  readonly #seeds: Seeds
   /** Fetches that wait for one of the others to end. */
   readonly #queue: (() => void)[] = []
   #running = 0
@@ -82,9 +91,16 @@ export class RunningPeer implements Peer {
       find: this.#view.find.bind(this.#view),
       fetch: this.#fetch.bind(this),
     }
+    this.#seeds = new Seeds(key => {
+      driver.withdraw(key)
+      void driver.endFetch(key)
+    })
     // Each get listens, and there may be many.
     setMaxListeners(0, this.#stopped.signal)
-    void node.done.then(why => this.#stopped.abort(new StoppedError(why)))
+    void node.done.then(why => {
+      this.#stopped.abort(new StoppedError(why))
+      this.#seeds.endAll('stopped')
+    })
   }
 
   get local() {
@@ -134,7 +150,9 @@ export class RunningPeer implements Peer {
   /** Each event of the host passes here. */
   onEvent(event: HostEvent): void {
     this.#view.onEvent(event)
-    if (event.fetch !== undefined) this.#fetches.get(event.fetch)?.(event)
+    if (event.fetch === undefined) return
+    this.#fetches.get(event.fetch)?.(event)
+    if (event.kind === 'offer-lost') this.#seeds.end(event.fetch, 'lost')
   }
 
   listed(): Promise<void> {
@@ -176,24 +194,28 @@ export class RunningPeer implements Peer {
     )
   }
 
-  async #fetch(order: FetchOrder, signal: AbortSignal, tell: (event: GetEvent) => void): Promise<TransferResult> {
+  async #fetch(order: FetchOrder, signal: AbortSignal, tell: (event: GetEvent) => void): Promise<Fetched> {
     await this.#takeTurn(signal)
     const key = ++this.#lastKey
-    const { target, ...fetch } = order
+    const { target, seed = 0, ...fetch } = order
+    let seeding: Promise<SeedEnd> | undefined
     const stopped = this.#stopped.signal
     const cancel = () => this.#driver.cancelFetch(key, 'given up')
     let onStopped = () => {}
     try {
       signal.addEventListener('abort', cancel, { once: true })
-      const result = await new Promise<TransferResult>((resolve, reject) => {
+      const result = await new Promise<Fetched>((resolve, reject) => {
         // A host that has stopped answers no more.
         onStopped = () => reject(stopped.reason)
         stopped.addEventListener('abort', onStopped, { once: true })
         this.#fetches.set(key, event => {
-          if (event.kind === 'result') resolve(event.result)
-          else if (isTold(event)) tell(event)
+          if (event.kind === 'result') {
+            // Before anything else is told of it: it may be lost at once.
+            if (event.result.failure === undefined && seed > 0) seeding = this.#seeds.begin(key, seed)
+            resolve({ ...event.result, seeding })
+          } else if (isTold(event)) tell(event)
         })
-        this.#driver.fetch({ fetch: key, ...fetch }, target)
+        this.#driver.fetch({ fetch: key, ...fetch, ...(seed > 0 && { serve: 'on' }) }, target)
       })
       if (result.failure?.kind === 'interrupted') signal.throwIfAborted()
       return result
@@ -201,7 +223,7 @@ export class RunningPeer implements Peer {
       signal.removeEventListener('abort', cancel)
       stopped.removeEventListener('abort', onStopped)
       this.#fetches.delete(key)
-      await this.#driver.endFetch(key)
+      if (seeding === undefined) await this.#driver.endFetch(key)
       this.#running--
       this.#queue.shift()?.()
     }

@@ -16,8 +16,13 @@ export class Prefilled implements BlockTarget {
     for (const [block, data] of this.#blocks) await this.#target.writeBlocks(block, [data])
   }
 
+  async readBlock(...args: Parameters<BlockTarget['readBlock']>): Promise<Uint8Array | string> {
+    // A copy: whoever reads a block has it for good.
+    const given = this.#blocks.get(args[0])
+    return given === undefined ? this.#target.readBlock(...args) : new Uint8Array(given)
+  }
+
   readonly find: BlockTarget['find'] = (...args) => this.#target.find(...args)
-  readonly readBlock: BlockTarget['readBlock'] = (...args) => this.#target.readBlock(...args)
   readonly writeBlocks: BlockTarget['writeBlocks'] = (...args) => this.#target.writeBlocks(...args)
   readonly flush: BlockTarget['flush'] = (...args) => this.#target.flush(...args)
   readonly finish: BlockTarget['finish'] = () => this.#target.finish()

@@ -1,6 +1,7 @@
 // Where `peer-udp get` writes: a staging folder while the content grows, then every file at its planned place.
 import { constants } from 'node:fs'
 import type { Digests } from '../ambient.js'
+import { piecesOf } from '../content/bundle.js'
 import { FileLayout } from '../content/layout.js'
 import type { Manifest } from '../content/manifest.js'
 import { leafHash } from '../content/tree.js'
@@ -14,6 +15,7 @@ import { faultWords } from './file-fault.js'
 import type { Folder } from './folder.js'
 import { inParallel } from './parallel.js'
 import type { Plan, PlannedEntry } from './plan.js'
+import { readFully } from './read.js'
 import { Staging } from './staging.js'
 import { Steps } from './steps.js'
 
@@ -38,6 +40,12 @@ export class BundleTarget implements BlockTarget {
   #staging: Staging | undefined
   /** Flushes and the end come one after the other. */
   #last: Promise<void> = Promise.resolve()
+  /** Files go to their places, or are there. */
+  #isPlacing = false
+  /** Of blocks, while they are in the staging folder. */
+  readonly #reads = new Set<Promise<unknown>>()
+  /** Paths by file, once any is read there. */
+  #placeOf: ReadonlyMap<number, string> | undefined
 
   constructor(options: BundleTargetOptions) {
     this.#options = options
@@ -75,11 +83,15 @@ export class BundleTarget implements BlockTarget {
     }
   }
 
-  /** @returns the block's octets, or why there are none */
+  /**
+   * When everything is in its place, from there: not blocks of the manifest, nor of files that were left out.
+   *
+   * @returns the block's octets, or why there are none
+   */
   async readBlock(block: BlockIndex, leaf: Uint8Array, digests: Digests): Promise<Uint8Array | string> {
     const data = new Uint8Array(this.#layout.blockBytes(block))
     try {
-      if (!(await this.#prepared.read(block * BLOCK_BYTES, data))) return 'changed'
+      if (!(await this.#read(block * BLOCK_BYTES, data))) return 'changed'
     } catch (error) {
       return `unreadable: ${error instanceof FileError ? error.message : faultWords(error)}`
     }
@@ -101,6 +113,8 @@ export class BundleTarget implements BlockTarget {
 
   async #putInPlace(staging: Staging): Promise<void> {
     const { base, stagingName, plan } = this.#options
+    this.#isPlacing = true
+    await Promise.all(this.#reads)
     await this.#guard(staging.flush())
     for (const { kind, path } of plan.entries) {
       if (kind !== 'folder') continue
@@ -138,6 +152,39 @@ export class BundleTarget implements BlockTarget {
   get #prepared(): Staging {
     assert(this.#staging !== undefined, 'a target is prepared before it is used')
     return this.#staging
+  }
+
+  /** @returns whether all octets are there */
+  async #read(start: number, into: Uint8Array): Promise<boolean> {
+    if (this.#isPlacing) {
+      await this.#last
+      return this.#readPlaced(start, into)
+    }
+    const reading = this.#prepared.read(start, into)
+    const settled = reading.catch(() => {})
+    this.#reads.add(settled)
+    try {
+      return await reading
+    } finally {
+      this.#reads.delete(settled)
+    }
+  }
+
+  async #readPlaced(start: number, into: Uint8Array): Promise<boolean> {
+    const { manifest } = this.#options
+    if (start < manifest.headBytes) return false
+    this.#placeOf ??= new Map(this.#options.plan.entries.filter(isFile).map(({ file, path }) => [file, path]))
+    for (const { file, offset, length, at } of piecesOf(manifest, start, start + into.length)) {
+      const path = this.#placeOf.get(file)
+      if (path === undefined) return false
+      const handle = await this.#steps.openFile(path, constants.O_RDONLY)
+      try {
+        if ((await readFully(handle, into.subarray(at, at + length), offset)) < length) return false
+      } finally {
+        await handle.close()
+      }
+    }
+    return true
   }
 
   async #placeFile({ file, path, state }: PlannedFile): Promise<void> {
@@ -187,6 +234,10 @@ export class BundleTarget implements BlockTarget {
   }
 }
 
+function isFile(entry: PlannedEntry): entry is PlannedFile {
+  return entry.kind === 'file'
+}
+
 function isToBeWritten(entry: PlannedEntry): entry is PlannedFile {
-  return entry.kind === 'file' && entry.state !== 'there'
+  return isFile(entry) && entry.state !== 'there'
 }

@@ -114,6 +114,11 @@ export class Driver {
     this.#take({ kind: 'cancel', fetch: key, detail })
   }
 
+  /** What a fetch left to be served is served no more; its target is still to be closed. */
+  withdraw(key: FetchKey): void {
+    this.#take({ kind: 'withdraw', fetch: key })
+  }
+
   /** After the result of a fetch: closes its target. */
   endFetch(key: FetchKey): Promise<void> {
     return this.#disk.dropTarget(key)

@@ -14,6 +14,8 @@ export interface CollectorOptions {
   readonly tree: PartialTree
   /** Which blocks to fetch; undefined: all of them. */
   readonly blocks?: Bitmap | undefined
+  /** Blocks that the target has as soon as it is prepared; their hashes are known. */
+  readonly given?: Bitmap | undefined
   readonly earlier: Exclude<EarlierRun, { readonly kind: 'other' }>
   /** The collector's own copy of the file, by its key for `read-block`. */
   readonly ownFile: number | undefined

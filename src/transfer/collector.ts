@@ -6,7 +6,7 @@
 import { FileLayout } from '../content/layout.js'
 import { Wanted } from '../content/wanted.js'
 import type { Endpoint } from '../endpoint.js'
-import { after, type BlockIndex, earliest, type Instant, NEVER, since } from '../units.js'
+import { after, type BlockIndex, blockIndex, earliest, type Instant, NEVER, since } from '../units.js'
 import type { ReceiveBatch } from '../wire/batch.js'
 import * as bulk from '../wire/bulk.js'
 import { BLOCK_BYTES, ERROR_CODE, TAG } from '../wire/layout.js'
@@ -128,6 +128,8 @@ export class Collector {
   onTargetReady(error: string | undefined, turn: Turn): void {
     if (this.#state !== 'collecting') return
     if (error === undefined) {
+      const { given } = this.#options
+      given?.forEachSet(0, given.size, block => this.have.add(blockIndex(block)))
       this.#blocks.onTargetReady(turn.effects)
       this.#resumption.proceed(turn)
     } else this.#finish({ kind: 'disk', detail: error }, turn)

@@ -227,6 +227,42 @@ t.test('Ctrl-C and kill -9 in the middle: the same command goes on with what cam
   t.notOk(Object.keys(rest).some(path => path.includes('.part')))
 })
 
+t.test('--seed: a get serves what it got, for its time or until Ctrl-C', async t => {
+  const swarm = await open(t, PHOTOS)
+  const sharer = swarm.verb(['share', 'photos'])
+  await sharer.said(/registered with/)
+  const seeding = swarm.verb(['get', 'photos', '-o', 'a', '-y', '--json', '--seed'])
+  await seeding.said(/got photos[\s\S]*serving photos \(Ctrl-C leaves\)/)
+  t.match(await seeding.saw('got'), { ok: true, files: 4 })
+  sharer.kill('SIGINT')
+  t.equal(await sharer.ended, 0)
+  const timed = await swarm.run(['get', 'photos', '-o', 'b', '-y', '--seed', '1', '--limit', '50mbit'])
+  t.equal(timed.code, 0, timed.stderr)
+  t.match(timed.stderr, /serving photos for 1.0 s[\s\S]*time is up: served it for 1.0 s\n/)
+  seeding.kill('SIGINT')
+  t.equal(await seeding.ended, 0)
+  t.match(seeding.stderr, /said goodbye to the manager\n$/)
+  t.match(seeding.lines.at(-1), { t: 'stopped', why: 'asked' })
+  const { empty, 'shared_file.txt': shared, ...rest } = readTree(swarm.folder)
+  for (const [path, content] of Object.entries(rest)) {
+    if (!path.startsWith('photos')) continue
+    for (const copy of ['a', 'b']) t.equal(rest[`${copy}/${path}`], content, path)
+  }
+  const again = swarm.verb(['share', 'photos'])
+  await again.said(/registered with/)
+  const there = await swarm.run(['get', 'photos', '-o', 'a', '-y', '--seed'])
+  t.equal(there.code, 0)
+  t.match(there.stderr, /there already photos[\s\S]*not served on.*"peer-udp share" offers what is there/)
+  for (const [args, why] of [
+    [['get', 'x', '--seed', 'x'], /--seed "x" is not a whole number of seconds/],
+    [['get', 'x', '--seed', '0'], /--seed 0 would end at once/],
+    [['get', 'x', '--seed', '999999999999'], /--seed 999999999999 is out of range/],
+    [['get', 'x', '--seed', '-o', '-'], /--seed serves files, and -o - writes none/],
+  ] as const) {
+    refused(t, await swarm.run(args), 2, why)
+  }
+})
+
 t.test('a get fails in one line and with its exit code', async t => {
   const swarm = await open(t, { 'a/x': 'one', 'b/x': 'two', file: 'x', closed: undefined })
   const none = await swarm.run(['get', 'nobody', '--yes', '--json'])

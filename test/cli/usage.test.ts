@@ -28,7 +28,7 @@ const REFUSED: readonly (readonly [args: string, words: RegExp])[] = [
   ['get a -o', /--out needs a value/],
   ['get a --any-names=x --foo', /unknown flag --foo/],
   ['get a --port 70000', /port 70000 is out of range/],
-  ['get a --seed 5', /unknown flag --seed/],
+  ['get a --speed 5', /unknown flag --speed/],
   ['verify', /verify needs a path/],
   ['verify x --root abc', /"abc" is no id: write 64 hexadecimal digits, or the first 16 or more/],
   ['verify x --any-names', /--any-names is no flag of verify, but of get/],

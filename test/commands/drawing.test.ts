@@ -146,7 +146,7 @@ t.test('each event has its words and its JSON line', async t => {
       sources: [endpoint(4000)],
     },
     { kind: 'progress', progress: { bytes: 300, verifiedBytes: 100, rate: 50, peers: [] } },
-    { kind: 'offer-lost', file: 0, why: 'it changed' },
+    { kind: 'offer-lost', name: 'own.txt', why: 'it changed' },
     { kind: 'trace', name: 'a:b', fields: {} },
   ]
   for (const event of events) dashboard.draw(event)
@@ -316,7 +316,7 @@ function screen(own: Endpoint | undefined, { terminal = false, env = {} as NodeJ
   const stdout = new PassThrough()
   const stderr = Object.assign(new PassThrough(), { isTTY: terminal, columns: 80 })
   const output = new Output({ json: true, stdout, stderr, env })
-  const dashboard = new Dashboard({ output, own, files: ['own.txt'], now: () => instant(1_000) })
+  const dashboard = new Dashboard({ output, own, now: () => instant(1_000) })
   let said = ''
   stderr.on('data', data => {
     said += data

@@ -217,7 +217,7 @@ t.test('a file that can not be read any more is told to the owner and to those w
   peers[0]!.isDiskBroken = true
   network.run(20_000)
   expectFile(t, collector)
-  t.match(peers[0]!.reports('offer-lost'), [{ kind: 'offer-lost', file: 0, why: 'has changed' }])
+  t.match(peers[0]!.reports('offer-lost'), [{ kind: 'offer-lost', why: 'has changed' }])
   t.match(
     collector.reports('trace').filter(event => event.kind === 'trace' && event.name === 'path:lost'),
     [{ fields: { peer: /:3000$/, why: 'can not read the file any more' } }],

@@ -12,6 +12,7 @@ import {
   DeclinedError,
   type GetEvent,
   type GetOptions,
+  type Got,
   type HostEvent,
   type Peer,
   PlanError,
@@ -71,6 +72,66 @@ t.test('a plain file, an empty one, and a peer that was started with its files',
     nothing: 'file ',
     'plain.txt': `file ${Buffer.from('hello').toString('base64')}`,
   })
+})
+
+t.test('what came whole is served on: to who comes when those who had it are gone', async t => {
+  const { from, fresh, manager, peers } = await swarm(t, 2, { ...PHOTOS, tiny: 'hello', empty: '' })
+  const [a, b] = peers as [Peer, Peer]
+  for (const path of ['photos', 'tiny', 'empty']) await a.share(join(from, path))
+  const names = ['photos', 'tiny', 'empty']
+  const [into, taken] = [fresh(), { 'photos/a.jpg': 'mine' }]
+  const folders = [fresh(taken), into, into]
+  const gots = await Promise.all(names.map((name, i) => b.get(name, { into: folders[i]!, taken: 'rename' })))
+  for (const { seeding } of gots) t.ok(seeding)
+  await a.stop()
+  const c = await started(t, createPeer({ manager }))
+  const copy = fresh()
+  for (const name of names) {
+    const got = await c.get(name, { into: copy, seed: 0 })
+    t.equal(got.seeding, undefined)
+    t.ok(got.bytes === 0 || got.givers.every(({ peer }) => peer.port === b.local.port))
+  }
+  t.strictSame(readTree(copy), readTree(from))
+  await b.stop()
+  t.strictSame(await Promise.all(gots.map(({ seeding }) => seeding)), ['stopped', 'stopped', 'stopped'])
+})
+
+t.test('serving on ends with its time, with its files, and where a newer one needs the place', async t => {
+  const { from, fresh, manager, peers } = await swarm(t, 2, { ...PHOTOS, gone: someOctets(LARGE_BYTES) })
+  const [a, b] = peers as [Peer, Peer]
+  for (const path of ['photos', 'gone']) await a.share(join(from, path))
+  const short = await b.get('photos', { into: fresh(), seed: 0.2 })
+  t.equal(await short.seeding, 'over')
+  const into = fresh()
+  const lost = await b.get('gone', { into })
+  await a.stop()
+  writeFileSync(join(into, 'gone'), 'other octets')
+  const c = await started(t, createPeer({ manager }))
+  await t.rejects(c.get('gone', { into: fresh() }), { name: 'TransferError' })
+  t.equal(await lost.seeding, 'lost')
+
+  const some = Array.from({ length: 17 }, (_, i) => `n${i}`)
+  const gots: Got[] = []
+  for (const name of some) {
+    const d = await createPeer({ manager })
+    writeFileSync(join(from, name), name)
+    await d.share(join(from, name))
+    gots.push(await b.get(name, { into }))
+    await d.stop()
+  }
+  t.equal(await gots[0]!.seeding, 'room')
+  await c.get('n16', { into: fresh() })
+})
+
+t.test('what did not come whole is not served on', async t => {
+  const { from, fresh, peers } = await swarm(t, 2, PHOTOS)
+  const [a, b] = peers as [Peer, Peer]
+  await a.share(join(from, 'photos'))
+  const into = fresh()
+  t.equal((await b.get('photos', { into, pick: ['2024'] })).seeding, undefined)
+  t.equal((await b.get('photos', { into })).seeding, undefined, 'some of it was there before')
+  t.equal((await b.get('photos', { into })).seeding, undefined, 'all of it was')
+  t.equal((await b.get('photos', { to: new PassThrough().resume() })).seeding, undefined)
 })
 
 t.test('octets go to a stream in their order, of the picked files one after the other', async t => {
