@@ -1,5 +1,5 @@
 // `peer-udp ls`: what the swarm offers and who has it, or what is in one of the contents.
-import { createPeer, endpointKey, type Held, ID_DIGITS_MIN, type Listing } from '../index.js'
+import { createPeer, endpointKey, type Held, type Holder, ID_DIGITS_MIN, type Listing } from '../index.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { endOf, exitCodeOf, type JoinCommand, joinOptions } from './joining.js'
 import { Output } from './output.js'
@@ -9,6 +9,10 @@ import { exact, printable } from './words.js'
 export interface LsCommand extends JoinCommand {
   /** A name or an id; undefined: the swarm. */
   readonly what: string | undefined
+}
+
+interface Found extends Held {
+  readonly holders: readonly Holder[]
 }
 
 /** Peers named in one row. */
@@ -21,9 +25,12 @@ export async function runLs(command: LsCommand, signal: AbortSignal): Promise<Ex
   try {
     if (command.what === undefined) {
       await peer.listed()
-      for (const held of peer.held) output.emit('held', heldFields(held))
-      if (!command.json) print(heldTable(peer.held))
-      if (peer.held.length === 0) output.say('nobody offers anything yet')
+      const found = await Promise.all(
+        peer.held.map(async held => ({ ...held, holders: await peer.survey(held, { signal }) })),
+      )
+      for (const content of found) output.emit('held', heldFields(content))
+      if (!command.json) print(heldTable(found))
+      if (found.length === 0) output.say('nobody offers anything yet')
     } else {
       const patience = command.wait ? { patience: Number.POSITIVE_INFINITY } : {}
       const listing = await peer.look(command.what, { signal, ...patience })
@@ -42,7 +49,7 @@ export async function runLs(command: LsCommand, signal: AbortSignal): Promise<Ex
   }
 }
 
-function heldTable(held: readonly Held[]): string[] {
+function heldTable(held: readonly Found[]): string[] {
   if (held.length === 0) return []
   return table(
     [
@@ -52,18 +59,25 @@ function heldTable(held: readonly Held[]): string[] {
       { title: 'peers', align: 'right' },
       { title: '', align: 'left' },
     ],
-    held.map(({ names, bytes, id, peers }) => [
+    held.map(({ names, bytes, id, peers, holders }) => [
       names.map(printable).join(', '),
       exact(bytes),
       id.slice(0, ID_DIGITS_MIN),
       exact(peers.length),
-      peers.slice(0, PEERS_SHOWN).map(endpointKey).join(' ') + (peers.length > PEERS_SHOWN ? ' ...' : ''),
+      holders.slice(0, PEERS_SHOWN).map(holderWords).join(' ') + (peers.length > PEERS_SHOWN ? ' ...' : ''),
     ]),
   )
 }
 
-function heldFields({ id, names, bytes, peers }: Held) {
-  return { id, names, bytes, peers: peers.map(endpointKey) }
+/** Rounded down: who lacks anything does not have 100 %. */
+function holderWords({ peer, has }: Holder): string {
+  if (has === 1) return endpointKey(peer)
+  return `${endpointKey(peer)} (${has === undefined ? 'in part' : `${Math.floor(100 * has)} %`})`
+}
+
+function heldFields({ id, names, bytes, peers, holders }: Found) {
+  const has = holders.map(holder => holder.has ?? null)
+  return { id, names, bytes, peers: peers.map(endpointKey), has }
 }
 
 function entryTable({ entries }: Listing): string[] {

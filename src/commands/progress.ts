@@ -36,6 +36,7 @@ export function progressFields(progress: TransferProgress): JsonFields {
       rate: Math.round((path.rate * 1_000) / 8),
       roundTrip: Number(path.roundTrip.toFixed(3)),
       loss: Number(path.loss.toFixed(4)),
+      has: path.has === undefined ? null : Number(path.has.toFixed(4)),
     })),
   }
 }

@@ -24,6 +24,7 @@ import { type Listing, runLook } from './look.js'
 import type { Node } from './node.js'
 import { type SeedEnd, Seeds } from './seeds.js'
 import { offeringOptions, type ShareOptions } from './share-options.js'
+import { type Holder, runSurvey } from './survey.js'
 import { underSignals } from './under-signals.js'
 import { type Held, View } from './view.js'
 
@@ -47,6 +48,8 @@ export interface Peer extends Node {
    * @returns to be awaited, or read event by event; either throws what `runGet` throws (library/get.ts), and StoppedError
    */
   get(what: string, options?: GetOptions): Fetching
+  /** How much of a content each of those has who offer it; those who still collect it are asked, for 2 s at most. @throws as `get` */
+  survey(held: Held, options?: Pick<GetOptions, 'signal'>): Promise<readonly Holder[]>
   /** What is in a content, without getting its files. @throws as `get` */
   look(what: string, options?: Pick<GetOptions, 'patience' | 'signal'>): Promise<Listing>
 }
@@ -192,6 +195,10 @@ export class RunningPeer implements Peer {
     return underSignals([this.#stopped.signal, options.signal], async signal =>
       runLook(await findOffer(what, options.patience, this.#context, signal), this.#context, signal),
     )
+  }
+
+  async survey(held: Held, options: Pick<GetOptions, 'signal'> = {}): Promise<readonly Holder[]> {
+    return underSignals([this.#stopped.signal, options.signal], signal => runSurvey(held, this.#context, signal))
   }
 
   async #fetch(order: FetchOrder, signal: AbortSignal, tell: (event: GetEvent) => void): Promise<Fetched> {

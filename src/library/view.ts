@@ -22,6 +22,8 @@ export interface Held {
   /** Octets. */
   readonly bytes: number
   readonly peers: readonly Endpoint[]
+  /** Those of them that still collect it, and serve what they have. */
+  readonly partial: readonly Endpoint[]
 }
 
 export class View {
@@ -133,6 +135,7 @@ function heldBy(peers: readonly ListedPeer[]): readonly Held[] {
       contents.set(key, content)
       content.names.set(offer.name, (content.names.get(offer.name) ?? 0) + 1)
       content.peers.push(endpoint)
+      if (offer.isPartial) content.partial.push(endpoint)
     }
   }
   return [...contents.values()]
@@ -146,10 +149,11 @@ interface Counted {
   /** How many peers call it so. */
   readonly names: Map<string, number>
   readonly peers: Endpoint[]
+  readonly partial: Endpoint[]
 }
 
 function newlyCounted(offer: Offer): Counted {
-  return { id: idOf(offer), bytes: offer.size, names: new Map(), peers: [] }
+  return { id: idOf(offer), bytes: offer.size, names: new Map(), peers: [], partial: [] }
 }
 
 function idOf({ root }: Offer): string {

@@ -69,6 +69,11 @@ export class Availability {
     return this.#held.get(source)?.has(block) ?? true
   }
 
+  /** How many blocks a source has. */
+  countHeld(source: number): number {
+    return this.#held.get(source)?.count ?? this.#blockCount
+  }
+
   /** How many partial sources have a block, or expect it. */
   countOf(block: BlockIndex): number {
     return this.#counts[block]!

@@ -237,6 +237,7 @@ export class Collector {
     else if (tag === TAG.TREE) this.#blocks.onTree(d, path, now)
     else path.onSmall()
     if (tag === TAG.HAVE) this.#work.onHave(d, path, now)
+    path.log?.onTold(d)
     return 1
   }
 
@@ -420,9 +421,18 @@ export class Collector {
     const verifiedBytes = this.#blocks.bytes
     this.#goodput.update(verifiedBytes, now)
     this.#progressAt = after(now, PROGRESS_MS)
-    const peers = this.#work.paths.filter(path => path.state !== 'dead').map(path => path.progress)
+    const peers = this.#work.paths
+      .filter(path => path.state !== 'dead')
+      .map(path => ({ ...path.progress, has: this.#shareOf(path) }))
     const progress = { bytes: this.#wanted.bytes, verifiedBytes, rate: this.#goodput.rate, peers }
     events.push({ kind: 'progress', progress })
+  }
+
+  /** Of the blocks, what the peer has; undefined while it has not told all. */
+  #shareOf({ log, number }: Path): number | undefined {
+    if (log?.isKnown === false) return undefined
+    const { blockCount } = this.#layout
+    return blockCount === 0 ? 1 : this.#work.availability.countHeld(number) / blockCount
   }
 
   #finish(failure: TransferFailure | undefined, { effects, events }: Turn): void {

@@ -5,8 +5,8 @@ import type { BlockIndex } from '../units.js'
 import type { HaveRange } from '../wire/message.js'
 
 const RANGE_BLOCKS_MAX = 0xffff
-/** Places told at once: 1 GiB of blocks. */
-const PLACES_MAX = 16_384
+/** Places told at once: 1 GiB of blocks. A HAVE of fewer places, and of fewer ranges than fit, tells all there is. */
+export const PLACES_TOLD_MAX = 16_384
 const PLACES_MIN = 64
 
 export class Have {
@@ -49,7 +49,7 @@ export class Have {
    * @returns `to`: the place behind the last that is in them
    */
   since(from: number, rangesMax: number): { readonly to: number; readonly ranges: readonly HaveRange[] } {
-    const end = Math.min(this.places, from + PLACES_MAX)
+    const end = Math.min(this.places, from + PLACES_TOLD_MAX)
     // So many places make so many ranges at most: then more, by steps that grow as long as they fit and shrink where not.
     let to = Math.min(end, from + rangesMax)
     let ranges = this.#rangesOf(from, to)

@@ -6,7 +6,7 @@ export interface TransferProgress {
   readonly verifiedBytes: number
   /** Octets verified a second over about the last second. */
   readonly rate: number
-  readonly peers: readonly PathProgress[]
+  readonly peers: readonly PeerProgress[]
 }
 
 export interface PathProgress {
@@ -18,6 +18,11 @@ export interface PathProgress {
   readonly roundTrip: number
   /** 0 to 1. */
   readonly loss: number
+}
+
+export interface PeerProgress extends PathProgress {
+  /** Share of the content's blocks that the peer has, 0 to 1; undefined where it collects them, too, and has not said yet. */
+  readonly has: number | undefined
 }
 
 /** Why octets came from the local file. */

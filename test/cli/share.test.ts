@@ -263,6 +263,21 @@ t.test('--seed: a get serves what it got, for its time or until Ctrl-C', async t
   }
 })
 
+t.test('ls says how complete a content is at those who collect it', async t => {
+  const swarm = await open(t, { 'big.bin': someOctets(4_000_000) })
+  await swarm.verb(['share', 'big.bin', '--limit', '2mbit']).said(/registered with/)
+  const getting = swarm.verb(['get', 'big.bin', '-o', 'out', '-y', '--json'])
+  await getting.saw('progress', line => line.verifiedBytes > 400_000)
+  const [table, json] = await Promise.all([swarm.run(['ls']), swarm.run(['ls', '--json'])])
+  t.match(table.stdout, /big.bin +4,000,000 +[\da-f]{16} +2 +127.0.0.1:\d+ (127.0.0.1:\d+ )?\([1-9]\d* %\)/)
+  const [held] = json.lines.filter(line => line.t === 'held')
+  t.equal(held?.peers.length, 2)
+  const [less = 0, all = 0] = [...(held?.has ?? [])].sort()
+  t.ok(less > 0.1 && less < 1 && all === 1, `${held?.has}`)
+  getting.kill('SIGINT')
+  await getting.ended
+})
+
 t.test('a get fails in one line and with its exit code', async t => {
   const swarm = await open(t, { 'a/x': 'one', 'b/x': 'two', file: 'x', closed: undefined })
   const none = await swarm.run(['get', 'nobody', '--yes', '--json'])

@@ -134,6 +134,36 @@ t.test('what did not come whole is not served on', async t => {
   t.equal((await b.get('photos', { to: new PassThrough().resume() })).seeding, undefined)
 })
 
+t.test('a survey tells how much of a content each of those has who offer it', async t => {
+  const { from, fresh, manager } = await swarm(t, 0, { 'large.bin': someOctets(4 * LARGE_BYTES), tiny: 'x' })
+  const a = await started(t, createPeer({ manager, limit: 16_000_000 }))
+  const [b, c] = await Promise.all([started(t, createPeer({ manager })), started(t, createPeer({ manager }))])
+  await a.share(join(from, 'large.bin'))
+  let verified = 0
+  const get = b.get('large.bin', { into: fresh() })
+  for await (const event of get) {
+    if (event.kind !== 'progress') continue
+    verified = event.progress.verifiedBytes
+    if (verified > LARGE_BYTES) break
+  }
+  const partialOf = () => c.held[0]?.partial.length
+  while (partialOf() !== 1) await new Promise(resolve => setTimeout(resolve, 5))
+  const holders = await c.survey(c.held[0]!)
+  const has = (port: number) => holders.find(({ peer }) => peer.port === port)?.has
+  t.equal(has(a.local.port), 1)
+  t.ok(has(b.local.port)! > verified / (4 * LARGE_BYTES), `${has(b.local.port)} of ${verified}`)
+  t.ok(has(b.local.port)! < 1)
+  await get
+  while (partialOf() !== 0) await new Promise(resolve => setTimeout(resolve, 5))
+  t.strictSame(
+    (await c.survey(c.held[0]!)).map(holder => holder.has),
+    [1, 1],
+  )
+  const given = AbortSignal.abort(new Error('enough'))
+  const partial = c.held[0]!.peers
+  await t.rejects(c.survey({ ...c.held[0]!, partial }, { signal: given }), { message: 'enough' })
+})
+
 t.test('octets go to a stream in their order, of the picked files one after the other', async t => {
   const { from, peers } = await swarm(t, 3, PHOTOS)
   const [a, b, c] = peers as [Peer, Peer, Peer]
