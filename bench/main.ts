@@ -5,6 +5,7 @@ import { UsageError } from '../src/errors.js'
 import type { Beside } from './beside/opponents.js'
 import { runBeside } from './beside/run-beside.js'
 import { sharedRemarks, sharedTable } from './beside/shared-table.js'
+import { runCrowd } from './crowd/main.js'
 import { type BenchOptions, HELP, readOptions } from './options.js'
 import { runRaw } from './raw/main.js'
 import { benchTable, remarks } from './report/table.js'
@@ -13,7 +14,8 @@ import { runBench } from './run.js'
 
 const output = new Output({ json: false })
 try {
-  const raw = process.argv[2] === 'raw' ? await runRaw(process.argv.slice(3), output) : undefined
+  const mode = { raw: runRaw, crowd: runCrowd }[process.argv[2] ?? '']
+  const raw = await mode?.(process.argv.slice(3), output)
   const options = raw === undefined ? readOptions(process.argv.slice(2)) : undefined
   if (raw !== undefined) process.exitCode = raw
   else if (options === undefined) process.stdout.write(`${HELP.trim()}\n`)

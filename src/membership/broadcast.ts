@@ -1,17 +1,25 @@
 // Brings the list to all members. The first change after a quiet time becomes a version at once, the following ones
 // together when the window ends: it grows with the members, so that N joins cost O(N) datagrams a window.
-import { after, earliest, type Instant, instant, NEVER, type PeerId } from '../units.js'
+import { after, earliest, type Instant, instant, NEVER, type PeerId, since } from '../units.js'
 import type { Reason } from '../wire/layout.js'
-import type { ListAck } from '../wire/message.js'
+import type { ListAck, ListEntry } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
 import { Agenda } from './agenda.js'
 import type { Budget } from './budget.js'
 import type { MembershipEvent } from './event.js'
 import { ListLog } from './list-log.js'
 import type { ListedPeer } from './listed-peer.js'
-import { LIST_BYTES_MAX, rowBytes, toEntry } from './pages.js'
+import { LIST_BYTES_MAX, type ListPages, rowBytes, toEntry } from './pages.js'
 import type { Registration } from './registration.js'
 import type { ManagerSettings } from './settings.js'
+
+/** Milliseconds for which entries are shown as they are: so much too long a TTL left in them may be. */
+const SHOWN_FOR = 100
+
+interface Shown {
+  readonly at: Instant
+  readonly entries: readonly ListEntry[]
+}
 
 export class Broadcast {
   readonly #epoch: bigint
@@ -24,6 +32,8 @@ export class Broadcast {
   #committedAt = instant(-Infinity)
   /** Octets of all members' entries. */
   #bytes = 0
+  /** By page. */
+  readonly #shown = new WeakMap<ListPages, Shown[]>()
 
   /** @param budget shared with whatever else the manager sends of its own accord */
   constructor(epoch: bigint, settings: ManagerSettings, budget: Budget) {
@@ -138,9 +148,21 @@ export class Broadcast {
     return after(this.#committedAt, window)
   }
 
+  /** Made once for all who are sent the page at about the same time. */
+  #entriesOf(list: ListPages, page: number, now: Instant): readonly ListEntry[] {
+    const pages = this.#shown.get(list) ?? []
+    this.#shown.set(list, pages)
+    const shown = pages[page]
+    if (shown !== undefined && since(shown.at, now) < SHOWN_FOR) return shown.entries
+    const entries = list.pages[page]!.map(change => toEntry(change, now))
+    pages[page] = { at: now, entries }
+    return entries
+  }
+
   #send(member: Registration, page: number, now: Instant, out: Outgoing[]): void {
-    const { version, base, pages } = member.delivery.list!
-    const entries = pages[page]!.map(change => toEntry(change, now))
+    const list = member.delivery.list!
+    const { version, base, pages } = list
+    const entries = this.#entriesOf(list, page, now)
     const { session } = member.row
     member.send({ kind: 'list', session, epoch: this.#epoch, version, base, page, pages: pages.length, entries }, out)
   }

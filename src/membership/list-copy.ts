@@ -26,6 +26,9 @@ interface Gathering {
 /** In one set of pages, and rows in all: everyone may have left and come anew. */
 const CHANGES_MAX = 2 * PEERS_MAX
 
+/** What a member needs of its copy. */
+export type ListFollower = Pick<ListCopy, 'version' | 'rows' | 'find' | 'startOver' | 'onPage'>
+
 export class ListCopy {
   #version = 0
   readonly #rows = new Map<PeerId, ListedPeer>()

@@ -13,7 +13,7 @@ import { CONTROL_BYTES_MAX, ERROR_CODE, HELLO_BYTES_MIN, REASON } from '../wire/
 import type { Cookie, ErrorMessage, Goodbye, Heartbeat, List, Message, Offer, Registered } from '../wire/message.js'
 import type { Outgoing } from '../wire/outgoing.js'
 import type { MemberEvent } from './event.js'
-import { ListCopy, toRow } from './list-copy.js'
+import { ListCopy, type ListFollower, toRow } from './list-copy.js'
 import type { ListedPeer } from './listed-peer.js'
 import type { LeaveWhy, MemberEnd, MemberState } from './member-state.js'
 import { offersFit, sameOffers } from './offers.js'
@@ -36,6 +36,8 @@ export interface MemberOptions {
   /** Ask to see the list before we are on it: it comes a round trip earlier, where the swarm is small. */
   readonly preview?: boolean | undefined
   readonly settings?: Partial<MemberSettings> | undefined
+  /** What follows the list; by default a copy of all of it. */
+  readonly copy?: ListFollower | undefined
 }
 
 const MILLISECONDS_PER_SECOND = 1_000
@@ -51,7 +53,7 @@ export class Member {
   readonly #waits: boolean
   readonly #seeksPreview: boolean
   readonly #settings: MemberSettings
-  readonly #copy = new ListCopy()
+  readonly #copy: ListFollower
   readonly #retry = new RetryTimer()
   #offers: readonly Offer[]
   #state: MemberState = { kind: 'new' }
@@ -70,6 +72,7 @@ export class Member {
   constructor(options: MemberOptions) {
     assert(offersFit(options.offers), 'offers take more than one REGISTER')
     this.#manager = options.manager
+    this.#copy = options.copy ?? new ListCopy()
     this.#voice = new Voice(options.session, options.manager)
     this.#ttl = options.ttl
     this.#offers = options.offers

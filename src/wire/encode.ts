@@ -10,6 +10,7 @@ import {
   HASH_BYTES,
   HELD,
   IPV4_BYTES,
+  LIST_COUNT_AT,
   STATE,
   TAG,
   type Tag,
@@ -54,8 +55,10 @@ export const TAG_OF: Readonly<Record<Message['kind'], Tag>> = {
   have: TAG.HAVE,
 }
 
-/** Entries that went out in a COOKIE as octets, their count first: the manager shows the same ones to all who ask. */
-const previews = new WeakMap<readonly ListEntry[], Uint8Array>()
+/** Entries that went out before, as octets, their count first: the manager shows the same ones to thousands. */
+const written = new WeakMap<readonly ListEntry[], Uint8Array>()
+const NO_ENTRIES: readonly ListEntry[] = []
+const COUNT_BYTES = 1
 /** The octet above an offer's size says how much of it the peer has. */
 const SIZE_BITS = 56n
 /** The octet above a HAVE's first block is the state of its range. */
@@ -68,10 +71,12 @@ const FIRST_VALUES = 2 ** 24
  * @throws InvariantError where a value is out of its range or the room too small
  */
 export function encode(message: Message, into: Uint8Array, at = 0): number {
-  const preview = message.kind === 'cookie' ? previews.get(message.entries) : undefined
-  const fault = preview === undefined ? rangeFault(message) : undefined
+  const entries = message.kind === 'cookie' || message.kind === 'list' ? message.entries : NO_ENTRIES
+  const known = written.get(entries)
+  const rest = known === undefined ? message : ({ ...message, entries: NO_ENTRIES } as Message)
+  const fault = rangeFault(rest)
   assert(fault === undefined, `our own ${message.kind} breaks a rule: ${fault}`)
-  const size = preview === undefined ? encodedSize(message) : COOKIE_COUNT_AT + preview.length
+  const size = known === undefined ? encodedSize(message) : encodedSize(rest) - COUNT_BYTES + known.length
   const { min, max } = BYTES[TAG_OF[message.kind]]
   assert(size >= min && size <= max, `our own ${message.kind} takes ${size} octets, not ${min} to ${max}`)
   assert(into.length - at >= size, `no room for ${size} octets at ${at} of ${into.length}`)
@@ -83,8 +88,9 @@ export function encode(message: Message, into: Uint8Array, at = 0): number {
   write.u32(message.sequence)
   writeBody(write, message)
   assert(write.at === at + size, `${message.kind} ended at ${write.at}, not at ${at + size}`)
-  if (message.kind === 'cookie' && preview === undefined && message.entries.length > 0) {
-    previews.set(message.entries, into.slice(at + COOKIE_COUNT_AT, at + size))
+  if (known === undefined && entries.length > 0) {
+    const countAt = message.kind === 'cookie' ? COOKIE_COUNT_AT : LIST_COUNT_AT
+    written.set(entries, into.slice(at + countAt, at + size))
   }
   return size
 }
@@ -114,7 +120,7 @@ function writeBody(write: Writer, message: Message): void {
     case 'cookie':
       write.octets(message.cookie)
       write.u32(message.version)
-      writePreview(write, message.entries)
+      writeEntries(write, message.entries)
       break
     case 'register':
       writeRegister(write, message)
@@ -212,13 +218,12 @@ function writeList(write: Writer, message: List): void {
   writeEntries(write, message.entries)
 }
 
-function writePreview(write: Writer, entries: readonly ListEntry[]): void {
-  const octets = previews.get(entries)
-  if (octets === undefined) writeEntries(write, entries)
-  else write.octets(octets)
-}
-
 function writeEntries(write: Writer, entries: readonly ListEntry[]): void {
+  const known = written.get(entries)
+  if (known !== undefined) {
+    write.octets(known)
+    return
+  }
   write.u8(entries.length)
   for (const entry of entries) {
     write.u8(entry.kind === 'left' ? ENTRY.LEFT : ENTRY.PRESENT)

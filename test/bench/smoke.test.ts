@@ -17,6 +17,16 @@ execFileSync(process.execPath, [compiler, '-p', 'tsconfig.bench.json'], {
   stdio: ['ignore', 'inherit', 'inherit'],
 })
 
+t.test('a crowd of real sockets joins one real manager', async t => {
+  const { code, stdout, stderr } = await bench(t.testdir({}), ['crowd', '--members', '40', '--seconds', '1'])
+  t.equal(code, 0, stderr)
+  t.match(stdout, /^40 joined in [\d.]+ s, the last was registered after [\d.]+ s, all had the same list after/)
+  t.match(stdout, /a change reached 99 % after [\d.]+ s/)
+  t.match(stdout, /the manager: [\d]+ % of a core, \d+ MB at most; 0 members were lost\n$/)
+  const wrong = await bench(t.testdir({}), ['crowd', '--members', 'x'])
+  t.match(wrong, { code: 2, stderr: /^bench: not a whole number above 0: x\n$/ })
+})
+
 t.test('moves a file at each loss, prints the table and writes the report', async t => {
   const folder = t.testdir({})
   const { code, stdout, stderr } = await bench(folder, [
