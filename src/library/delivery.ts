@@ -13,6 +13,7 @@ import type { BlockTarget } from '../shell/disk.js'
 import { fileError } from '../shell/file-fault.js'
 import { Folder } from '../shell/folder.js'
 import { type Plan, type PlannedEntry, type Policy, planInto } from '../shell/plan.js'
+import { Staging } from '../shell/staging.js'
 import { NAME_BYTES_MAX } from '../wire/layout.js'
 import type { Offer } from '../wire/message.js'
 import { nameOctets } from '../wire/name.js'
@@ -109,7 +110,10 @@ export class FolderDelivery implements Delivery {
   }
 
   async target(): Promise<BlockTarget | undefined> {
-    if (this.planned.entries.every(({ state }) => state === 'there')) return undefined
+    if (this.planned.entries.every(({ state }) => state === 'there')) {
+      if (this.#isAll) await this.#removeStaging()
+      return undefined
+    }
     if (this.#base === undefined) {
       await makeFolders(this.#into).catch(error => {
         throw fileError('make the folder', this.#into, error)
@@ -122,6 +126,22 @@ export class FolderDelivery implements Delivery {
 
   async close(): Promise<void> {
     await this.#base?.close()
+  }
+
+  /** Nothing of the content was left out. */
+  get #isAll(): boolean {
+    return this.#plan.entries.filter(({ kind }) => kind === 'file').length === this.#manifest.files.length
+  }
+
+  /** An earlier run may have ended when all was in its place and its staging folder not gone yet. @throws FileError */
+  async #removeStaging(): Promise<void> {
+    const name = this.#stagingName
+    if (this.#base === undefined || (await this.#base.find(name))?.kind !== 'folder') return
+    const staging = new Staging(await this.#base.folder(name), this.#manifest)
+    await staging.remove()
+    const isEmpty = (await staging.folder.names()).length === 0
+    await staging.folder.close()
+    if (isEmpty) await this.#base.remove(name)
   }
 }
 

@@ -50,6 +50,8 @@ export interface StartOptions {
   readonly input?: Uint8Array
   /** Through a shell that sets a limit first, as `ulimit -f 100`. */
   readonly shell?: string
+  /** Milliseconds after which it is killed, if it still runs. */
+  readonly lifetime?: number
 }
 
 export class Running {
@@ -61,7 +63,7 @@ export class Running {
   private readonly waiting = new Set<() => void>()
   private over = false
 
-  constructor(args: readonly string[], { cwd, env, shell, input }: StartOptions = {}) {
+  constructor(args: readonly string[], { cwd, env, shell, input, lifetime = 3 * PATIENCE }: StartOptions = {}) {
     const command = [process.execPath, CLI, ...args, ...socketArgs(args)]
     const [file = '', ...rest] =
       shell === undefined ? command : ['bash', '-c', `${shell} && exec "$@"`, 'bash', ...command]
@@ -82,7 +84,7 @@ export class Running {
         this.changed()
       })
     }
-    const killer = setTimeout(() => this.child.kill('SIGKILL'), 3 * PATIENCE)
+    const killer = setTimeout(() => this.child.kill('SIGKILL'), lifetime)
     this.ended = once(this.child, 'close').then(([code, signal]) => {
       clearTimeout(killer)
       this.over = true

@@ -11,10 +11,13 @@ export class Swarm {
   private readonly json: readonly string[]
   private readonly ports = new Map<Running, number>()
 
-  static async open(t: Test, { file, json = true }: { file: Buffer; json?: boolean }): Promise<Swarm> {
+  static async open(
+    t: Test,
+    { file, json = true, lifetime }: { file: Buffer; json?: boolean; lifetime?: number },
+  ): Promise<Swarm> {
     const folder = t.testdir({ 'shared_file.txt': file, empty: {} })
     const [port = 0] = await freePorts(1)
-    const swarm = new Swarm(folder, file, port, json ? ['--json'] : [])
+    const swarm = new Swarm(folder, file, port, json ? ['--json'] : [], lifetime)
     t.teardown(async () => {
       const all = [swarm.manager, ...swarm.ports.keys()]
       for (const process of all) process.kill('SIGKILL')
@@ -24,12 +27,12 @@ export class Swarm {
     return swarm
   }
 
-  private constructor(folder: string, file: Buffer, port: number, json: readonly string[]) {
+  private constructor(folder: string, file: Buffer, port: number, json: readonly string[], lifetime?: number) {
     this.folder = folder
     this.file = file
     this.managerPort = port
     this.json = json
-    this.manager = new Running(['manager', '--port', `${port}`, ...json])
+    this.manager = new Running(['manager', '--port', `${port}`, ...json], lifetime === undefined ? {} : { lifetime })
   }
 
   /** Starts a peer in the swarm's folder; fulfilled when it is registered. @param args what follows its port */
