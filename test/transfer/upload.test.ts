@@ -366,6 +366,25 @@ t.test('a peer serves 256 uploads at most, and forgets those that fell silent', 
   t.equal(house.uploads.deadline(), NEVER)
 })
 
+t.test('fifty collectors get equal shares of a limit', async t => {
+  // 8 Mbit/s, which each of them would take alone.
+  const house = new House(1_000)
+  const start = house.now
+  const from = Array.from({ length: 50 }, (_, i) => ({ address: '10.0.2.1', port: 1_000 + i }))
+  const octets = new Map<number, number>()
+  for (; house.now < start + 3_000; house.now = instant(house.now + 1)) {
+    if ((house.now - start) % 500 === 0) {
+      for (const collector of from) house.pull(collector, 1n, { rate: 8_000, ranges: [range(0, 12)] })
+    }
+    for (const { to, size } of house.fill(176)) octets.set(to.port, (octets.get(to.port) ?? 0) + size + IP_UDP)
+  }
+  const shares = [...octets.values()]
+  const sum = shares.reduce((a, b) => a + b, 0)
+  const jain = sum ** 2 / (50 * shares.reduce((a, b) => a + b ** 2, 0))
+  t.ok(jain > 0.99, `Jain's index ${jain.toFixed(4)}`)
+  t.ok(sum > 2.9e6 && sum < 3.1e6, `${sum} octets in 3 s`)
+})
+
 t.test('a wrong proof is told to the host', async t => {
   const house = new House()
   t.equal(house.pull(COLLECTOR, 1n, {}), undefined)
