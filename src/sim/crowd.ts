@@ -47,6 +47,8 @@ export interface Traffic {
 export interface CrowdResult {
   /** Of those in the flash crowd: who was registered, the last of them after so many milliseconds. */
   readonly registered: number
+  /** Who ended without having left: refused, or taken for silent. */
+  readonly lost: number
   readonly lastRegistered: number
   /** Milliseconds from the first HELLO until the whole flash crowd held the same list. */
   readonly settled: number
@@ -80,6 +82,8 @@ interface Peer {
 class Crowd {
   now = 0
   registered = 0
+  /** Members that ended without having left. */
+  lost = 0
   readonly peers: Peer[] = []
   readonly reach = new Reach()
   cpu = 0
@@ -159,14 +163,13 @@ class Crowd {
     this.now = until
   }
 
-  /** Until nobody lacks anything. @returns the time it took */
-  settle(): number {
+  /** Until nobody lacks anything. */
+  settle(): void {
     const start = this.now
     while (!this.isQuiet) {
       if (this.now - start > PATIENCE_MS) throw new Error('the crowd does not settle')
       this.runUntil(this.now + 10)
     }
-    return this.now - start
   }
 
   /** What the manager did since this was asked last. */
@@ -195,6 +198,10 @@ class Crowd {
     if (!wasMember && peer.follower.member.peer !== undefined) this.registered++
     if (version > peer.version && peer.isThere) this.reach.onHeld(peer.version, version, this.now)
     peer.version = version
+    if (peer.isThere && peer.follower.member.stopped !== undefined) {
+      peer.isThere = false
+      this.lost++
+    }
     this.#arm(index)
   }
 
@@ -298,16 +305,18 @@ export function runCrowd(options: CrowdOptions): CrowdResult {
   crowd.cpu = 0
   const end = crowd.now + 1_000 * seconds
   while (crowd.now < end) {
-    crowd.join()
-    crowd.runUntil(crowd.now + 500 / changes)
+    // In this order: a list that is full has room again.
     crowd.leave()
+    crowd.runUntil(crowd.now + 500 / changes)
+    crowd.join()
     crowd.runUntil(crowd.now + 500 / changes)
   }
   const traffic = crowd.traffic()
   const { cpu } = crowd
   crowd.settle()
   const reach = [...crowd.reach.times].sort((a, b) => a - b)
-  return { registered, lastRegistered, settled, reach, flashTraffic, traffic, seconds, cpu }
+  const { lost } = crowd
+  return { registered, lost, lastRegistered, settled, reach, flashTraffic, traffic, seconds, cpu }
 }
 
 const USAGE =
@@ -318,11 +327,12 @@ export function showCrowd(argv: readonly string[], print: (line: string) => void
   const { members, flash, changes, seconds, roundTrip, loss } = options
   print(`${members} members, ${roundTrip} ms, ${100 * loss} % loss; ${flash} of them join in ${FLASH_MS / 1_000} s`)
   const result = runCrowd(options)
-  const { registered, lastRegistered, settled, reach, flashTraffic, traffic, cpu } = result
+  const { registered, lost, lastRegistered, settled, reach, flashTraffic, traffic, cpu } = result
   print(
     `${registered} registered, the last after ${time(lastRegistered)}; all with the same list after ${time(settled)}`,
   )
   print(`  the manager sent ${flashTraffic.sent} datagrams, ${flashTraffic.most} at most in a second`)
+  if (lost > 0) print(`${lost} members were lost`)
   print(`then ${changes} joins and ${changes} leaves a second for ${seconds} s`)
   const at = (share: number) => time(reach[Math.ceil(share * reach.length) - 1] ?? Number.NaN)
   print(`a change reached 99 % after ${at(0.5)} (half of the ${reach.length} versions), ${at(1)} (all)`)
