@@ -110,19 +110,30 @@ export class Availability {
     return blockIndex(block)
   }
 
-  /** The first of the rarest, from a place chosen by chance. */
+  /**
+   * One of the rarest, by chance: of a run of blocks the first would be what whoever takes the run one by one asks for next,
+   * so that several would ask for the same.
+   */
   #rarest(source: number, wanted: Bitmap, least: number): number | undefined {
     const held = this.#held.get(source) ?? wanted
     const start = this.#random.u32() % Math.max(1, this.#blockCount)
     let rarest: number | undefined
+    let equals = 0
     let seen = 0
     for (const [from, end] of [
       [start, this.#blockCount],
       [0, start],
     ] as const) {
       for (let at = wanted.firstCommon(held, from, end); at !== undefined; at = wanted.firstCommon(held, at + 1, end)) {
-        if (rarest === undefined || this.#counts[at]! < this.#counts[rarest]!) rarest = at
-        if (this.#counts[rarest]! <= least || ++seen >= CANDIDATES_MAX) return rarest
+        const count = this.#counts[at]!
+        if (at === start && count <= least) return at
+        const isRarer = rarest === undefined || count < this.#counts[rarest]!
+        if (isRarer) equals = 0
+        const isEqual = !isRarer && count === this.#counts[rarest!]!
+        // The n-th of equals takes the place of the one before with a chance of 1/n.
+        if (isRarer || (isEqual && this.#random.u32() % (equals + 1) === 0)) rarest = at
+        if (isRarer || isEqual) equals++
+        if (++seen >= CANDIDATES_MAX) return rarest
       }
     }
     return rarest
