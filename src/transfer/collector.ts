@@ -29,8 +29,6 @@ import { Resumption } from './resumption.js'
 import { Trace } from './trace.js'
 import { Work } from './work.js'
 
-/** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
-const CHUNK_BYTES_SAFE = 1_172
 /** Bad blocks after which a peer is dropped. */
 const BAD_BLOCKS_MAX = 2
 /** Datagrams beyond the credit after which a peer is dropped; a few are damage that no checksum saw. */
@@ -251,7 +249,7 @@ export class Collector {
       path.endBatch(turn.now, mayProbe, hasMore)
       if (path.badBlocks >= BAD_BLOCKS_MAX) this.#dropPath(path, 'sent bad data', turn)
       if (path.breaches >= BREACHES_MAX) this.#dropPath(path, 'sends more than it may', turn)
-      this.#watchForBlackHole(path, turn.now)
+      if (path.isBlackHole) this.#work.onBlackHole(path, turn.now)
     }
     this.#touched.clear()
     this.#advance(turn)
@@ -407,32 +405,12 @@ export class Collector {
     this.#work.strip(path, false)
   }
 
-  #watchForBlackHole(path: Path, now: Instant): void {
-    if (!path.isBlackHole) return
-    path.blackHoleSigns = 0
-    if (path.mtu.onBlackHole(now)) path.onShorter(now)
-    else if (this.#work.chunkSize > CHUNK_BYTES_SAFE) {
-      this.#work.shrinkChunks(CHUNK_BYTES_SAFE)
-      path.onShorter(now)
-    }
-  }
-
   #report({ now, events }: Turn): void {
     const verifiedBytes = this.#blocks.bytes
     this.#goodput.update(verifiedBytes, now)
     this.#progressAt = after(now, PROGRESS_MS)
-    const peers = this.#work.paths
-      .filter(path => path.state !== 'dead')
-      .map(path => ({ ...path.progress, has: this.#shareOf(path) }))
-    const progress = { bytes: this.#wanted.bytes, verifiedBytes, rate: this.#goodput.rate, peers }
+    const progress = { bytes: this.#wanted.bytes, verifiedBytes, rate: this.#goodput.rate, peers: this.#work.progress }
     events.push({ kind: 'progress', progress })
-  }
-
-  /** Of the blocks, what the peer has; undefined while it has not told all. */
-  #shareOf({ log, number }: Path): number | undefined {
-    if (log?.isKnown === false) return undefined
-    const { blockCount } = this.#layout
-    return blockCount === 0 ? 1 : this.#work.availability.countHeld(number) / blockCount
   }
 
   #finish(failure: TransferFailure | undefined, { effects, events }: Turn): void {

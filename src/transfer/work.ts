@@ -15,6 +15,7 @@ import { LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import type { LocalSource } from './local-source.js'
 import type { Path } from './path.js'
 import { type Interval, Pool } from './pool.js'
+import type { PeerProgress } from './report.js'
 import { Schedule, type WorkerView } from './schedule.js'
 import { fairShare } from './share.js'
 import type { Trace } from './trace.js'
@@ -22,6 +23,8 @@ import type { Trace } from './trace.js'
 /** Share of the file that may be asked of two peers at the end, and how many chunks always may. */
 const DUPLICATE_SHARE = 0.01
 const DUPLICATE_CHUNKS_MIN = 64
+/** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
+const CHUNK_BYTES_SAFE = 1_172
 /** Nothing new from anyone for so long, where nobody has the whole file, ends a transfer. */
 const HOPE_MS = 10_000
 
@@ -64,6 +67,12 @@ export class Work {
 
   get active(): readonly Path[] {
     return this.paths.filter(path => path.state === 'active')
+  }
+
+  /** Of each peer that lives. */
+  get progress(): readonly PeerProgress[] {
+    const alive = this.paths.filter(path => path.state !== 'dead')
+    return alive.map(path => ({ ...path.progress, has: this.#shareOf(path) }))
   }
 
   /** Whether any octet still has to come from some source. */
@@ -250,6 +259,16 @@ export class Work {
     path.owed.wantRange(open, 0, open.chunks)
   }
 
+  /** A path does not carry the datagrams that it was to bring. */
+  onBlackHole(path: Path, now: Instant): void {
+    path.blackHoleSigns = 0
+    if (path.mtu.onBlackHole(now)) path.onShorter(now)
+    else if (this.chunkSize > CHUNK_BYTES_SAFE) {
+      this.shrinkChunks(CHUNK_BYTES_SAFE)
+      path.onShorter(now)
+    }
+  }
+
   /** Starts all unfinished blocks anew with smaller chunks: a path does not carry large datagrams. */
   shrinkChunks(chunkSize: number): void {
     this.chunkSize = chunkSize
@@ -271,6 +290,13 @@ export class Work {
   /** Sources by their numbers, for a trace. */
   namesOf(sources: Iterable<number>): string {
     return [...sources].map(source => this.#nameOf(source)).join(' ')
+  }
+
+  /** Of the blocks, what the peer has; undefined while it has not told all. */
+  #shareOf({ log, number }: Path): number | undefined {
+    if (log?.isKnown === false) return undefined
+    const { blockCount } = this.#layout
+    return blockCount === 0 ? 1 : this.availability.countHeld(number) / blockCount
   }
 
   readonly #view = (worker: number): WorkerView => {
