@@ -10,7 +10,7 @@ const SEEDS = 60
 const FAR_MAX = 1
 /** None of 500 was. */
 const UNDER_HALF_MAX = 0
-/** Of 500 links 8 had more than three products in flight, a quarter more at most: all but one with round trips of a few ms. */
+/** Of 500 links 8 had more than three products in flight, a quarter more at most: six with round trips of a few ms. */
 const CROWDED_MAX = 2
 /** Losses of up to this share cost no link of 500 more than 10 %. */
 const MODEST_LOSS = 0.15
