@@ -10,7 +10,7 @@ import { after, type Instant } from '../units.js'
 import { Backlog } from './backlog.js'
 import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
-import { FloorTests } from './floor-tests.js'
+import { FloorWatch } from './floor-watch.js'
 import { FullPipe } from './full-pipe.js'
 import { FullRate } from './full-rate.js'
 import { Headroom } from './headroom.js'
@@ -110,7 +110,7 @@ export class Congestion {
   readonly #spikes = new Spikes()
   readonly #competition: Competition
   readonly #floor = new LossFloor()
-  readonly #floorTests = new FloorTests(this.#floor)
+  readonly #floorTests = new FloorWatch(this.#floor)
   /** The last probe ended for a queue: losses without one are chance. */
   #showsQueue = false
   #hasProbed = false

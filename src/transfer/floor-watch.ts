@@ -12,7 +12,7 @@ const TESTED_PRODUCTS = 10
 /** It is another one if it grew by so much. */
 const FLOOR_GROWTH = 1.25
 
-export class FloorTests {
+export class FloorWatch {
   readonly #floor: LossFloor
   #test: FloorTest | undefined
   /** The floor that the last test confirmed. */
