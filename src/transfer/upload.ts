@@ -185,6 +185,7 @@ export class Upload {
       // The next PULL restates what it wants.
       this.#clearQueue()
       this.#probe = 0
+      this.#told = undefined
       return 0
     }
     if (this.#probe > 0 && mayPace && this.#pacer.canSend(now)) return this.#spend(this.#fillProbe(batch))

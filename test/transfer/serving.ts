@@ -4,6 +4,7 @@ import { type MemoryFile, memoryFile } from '../../src/sim/memory-file.js'
 import { SeededRandom } from '../../src/sim/random.js'
 import { BlockCache } from '../../src/transfer/block-cache.js'
 import type { TransferEffect } from '../../src/transfer/effect.js'
+import type { Have } from '../../src/transfer/have.js'
 import { CREDIT_UNPROVEN, Upload } from '../../src/transfer/upload.js'
 import { Uploads } from '../../src/transfer/uploads.js'
 import { type BlockIndex, blockIndex, type Instant, instant, sequence } from '../../src/units.js'
@@ -23,6 +24,8 @@ export type Sent = Chunk | Tree | Echo
 interface PeerOptions {
   readonly file?: MemoryFile
   readonly clockZero?: number
+  /** The file is still being collected. */
+  readonly have?: Have
   /** Reads are answered by `answerReads` only. */
   readonly isDiskSlow?: boolean
 }
@@ -41,7 +44,7 @@ export class Peer {
   readonly #batch = new SendBatch(64)
   #pulls = 0
 
-  constructor({ file = FILE, clockZero = 12_345, isDiskSlow = false }: PeerOptions = {}) {
+  constructor({ file = FILE, clockZero = 12_345, have, isDiskSlow = false }: PeerOptions = {}) {
     this.#file = file
     this.#isDiskSlow = isDiskSlow
     const options = {
@@ -49,6 +52,7 @@ export class Peer {
       session: 77n,
       file: 0,
       tree: file.tree,
+      have,
       cache: this.#cache,
       clockZero,
       datagramMax: 65_507,

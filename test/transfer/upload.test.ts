@@ -2,10 +2,11 @@
 import t from 'tap'
 import { BlockCache } from '../../src/transfer/block-cache.js'
 import type { TransferEffect } from '../../src/transfer/effect.js'
+import { Have } from '../../src/transfer/have.js'
 import { CREDIT_UNPROVEN } from '../../src/transfer/upload.js'
 import { blockIndex, instant, NEVER, sequence } from '../../src/units.js'
-import { BLOCK_BYTES, ERROR_CODE, HASH_BYTES } from '../../src/wire/layout.js'
-import type { Tree } from '../../src/wire/message.js'
+import { BLOCK_BYTES, ERROR_CODE, HASH_BYTES, LOG_HEIGHT } from '../../src/wire/layout.js'
+import type { Pull, Tree } from '../../src/wire/message.js'
 import { CHUNK, COLLECTOR, FAST, FILE, fileOf, House, Peer, range, type Sent, want } from './serving.js'
 
 const IP_UDP = 28
@@ -54,6 +55,24 @@ t.test('only the chunks of a bitmap are sent, and none that the block does not h
   t.strictSame(placesOf(peer.run(20)), [place(2, 0), place(2, 9), place(2, 44), place(12, 0)])
   peer.pull({ ranges: [range(13, 60_000)] })
   t.strictSame(placesOf(peer.run(20)), [])
+})
+
+t.test('what comes to be there is told while there are PULLs, and wakes nobody after them', async t => {
+  const have = new Have(12)
+  const peer = new Peer({ have })
+  const asks: Partial<Pull> = { pages: [{ height: LOG_HEIGHT, index: 0 }] }
+  const kindsIn = (time: number) => peer.run(time).map(({ kind }) => kind as string)
+  peer.pull(asks)
+  have.add(blockIndex(3))
+  t.match(kindsIn(500), ['have'])
+  have.add(blockIndex(4))
+  t.strictSame(kindsIn(500), ['have'])
+  t.strictSame(kindsIn(100), [])
+  have.add(blockIndex(5))
+  t.strictSame(kindsIn(0), [])
+  t.equal(peer.upload.nextAt(), NEVER)
+  peer.pull(asks)
+  t.match(kindsIn(20), ['have'])
 })
 
 t.test('nothing but ECHO goes beyond the credit', async t => {
