@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../errors.js'
+import type { Outcome } from './oracle.js'
 import { PcapCapture } from './pcap.js'
 import { runScenario, type ScenarioResult } from './scenario.js'
 import type { Watcher } from './trace.js'
@@ -51,14 +52,15 @@ export function runSeeds({ first, count, pcap, trace }: SimArguments, print: (li
       datagrams += ended.datagrams
       virtual += ended.virtual
     }
-    const kind = ended instanceof SimulationError ? WRONG : kindOf(ended)
-    kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    for (const kind of ended instanceof SimulationError ? [WRONG] : ended.outcomes.map(kindOf)) {
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+    }
   }
   if (capture !== undefined && pcap !== undefined) writeFileSync(pcap, capture.octets())
   traceFile?.close()
   const counts = [...kinds].map(([kind, times]) => `${times} ${kind}`).join(', ')
   const times = `${(virtual / 1_000).toFixed()} s simulated in ${((performance.now() - start) / 1_000).toFixed(1)} s`
-  print(`${count} seeds: ${counts}; ${datagrams} datagrams, ${times}`)
+  print(`${count} seeds, by collector: ${counts}; ${datagrams} datagrams, ${times}`)
   return !kinds.has(WRONG)
 }
 
@@ -86,7 +88,7 @@ function attempt(seed: number, watchers: readonly Watcher[]): ScenarioResult | S
   }
 }
 
-function kindOf({ outcome }: ScenarioResult): string {
+function kindOf(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'identical':
       return 'identical'

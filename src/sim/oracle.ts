@@ -107,7 +107,7 @@ function judgeFailure(swarm: Swarm, { kind, detail }: TransferFailure, root: Uin
     case 'disk':
       return swarm.collector.disk.settings.failing === 'none' ? wrong('and the disk is sound') : undefined
     case 'interrupted':
-      return hasTroubleWithManager(swarm, at) || hasTtl(swarm) ? undefined : wrong('and nobody interrupted it')
+      return mayEnd(swarm, at) ? undefined : wrong('and nobody interrupted it')
     case 'not-identical':
       return wrong('though every block was verified')
     default:
@@ -116,7 +116,8 @@ function judgeFailure(swarm: Swarm, { kind, detail }: TransferFailure, root: Uin
 }
 
 function judgeSilence(swarm: Swarm): string | undefined {
-  const { collector, world } = swarm
+  const { plan, collector, world } = swarm
+  if (hasVanished(plan.collector, world.now)) return undefined
   const chosen = chosenBy(collector)
   if (chosen !== undefined) return `no result of the transfer that began at ${chosen.at.toFixed()} ms`
   if (collector.isRunning) {
@@ -124,7 +125,7 @@ function judgeSilence(swarm: Swarm): string | undefined {
     const steady = roots.flatMap(root => steadySources(swarm, root, world.now))
     return steady.length === 0 ? undefined : `nothing chosen, though these were there: ${steady.join(', ')}`
   }
-  if (hasTtl(swarm) || hasTroubleWithManager(swarm, world.now)) return undefined
+  if (mayEnd(swarm, world.now)) return undefined
   return `the collector stopped (${collector.stopReason}) for no reason`
 }
 
@@ -164,6 +165,11 @@ function isGoing({ ending, joins, ttl }: PeerPlan, at: Instant): boolean {
   return isOver || (ttl > 0 && joins + ttl * MS_PER_SECOND <= at)
 }
 
+/** Who was killed or hangs says nothing any more. */
+function hasVanished({ ending }: PeerPlan, at: Instant): boolean {
+  return (ending.kind === 'killed' || ending.kind === 'hangs') && ending.at <= at
+}
+
 /** Milliseconds before `at` in which one of the computers stood still, or was cut off from another of them. */
 function disturbanceOf(plan: Plan, computers: readonly ComputerPlan[], at: Instant): number {
   const names = computers.map(({ name }) => name)
@@ -185,6 +191,11 @@ function unansweredOf({ manager, collector }: Plan): number {
   const arriving = (links: readonly Partial<LinkSettings>[]) =>
     links.reduce((share, { loss = 0, corruption = 0 }) => share * (1 - loss) * (1 - corruption), 1)
   return 1 - arriving([manager.up, manager.down, collector.up, collector.down])
+}
+
+/** Whether something that the collector can't help ends it. */
+function mayEnd(swarm: Swarm, at: Instant): boolean {
+  return hasTtl(swarm) || isGoing(swarm.plan.collector, at) || hasTroubleWithManager(swarm, at)
 }
 
 function hasTtl({ plan }: Swarm): boolean {

@@ -69,6 +69,8 @@ export interface Plan {
   readonly manager: ComputerPlan
   readonly peers: readonly PeerPlan[]
   readonly collector: CollectorPlan
+  /** They collect the same file, and serve each other and the collector. */
+  readonly rivals: readonly CollectorPlan[]
   readonly cuts: readonly CutPlan[]
 }
 
@@ -81,6 +83,7 @@ export const PLAN_END = instant(2 * EARLY_MS + CUT_MAX_MS)
 const SIZES = [0, 1, CHUNK_BYTES_MIN, BLOCK_BYTES, BLOCK_BYTES + 1]
 const SIZE_MAX = 1_500_000
 const PEERS_MAX = 16
+const RIVALS_MAX = 3
 /** From what IPv6 promises (RFC 8200, section 5) up to an Ethernet frame. */
 const MTU_MIN = 1_280
 export const MTU_MAX = 1_500
@@ -98,14 +101,17 @@ export function planOf(seed: number): Plan {
   const peers = Array.from({ length: 1 + random.below(PEERS_MAX) }, (_, i) =>
     planPeer(random.fork(`peer ${i}`), `peer${i + 1}`, faults),
   )
+  const rivals = planRivals(random.fork('rivals'), faults)
+  const names = ['manager', 'collector', ...[...peers, ...rivals].map(({ name }) => name)]
   return {
     seed,
     size: random.chance(0.3) ? random.pick(SIZES) : random.below(SIZE_MAX),
     isMutating: faults.isMutating,
     manager: planManager(random.fork('manager'), faults),
     peers,
-    collector: planCollector(random.fork('collector'), faults),
-    cuts: planCuts(random.fork('cuts'), faults, ['manager', 'collector', ...peers.map(peer => peer.name)]),
+    collector: planCollector(random.fork('collector'), 'collector', faults),
+    rivals,
+    cuts: planCuts(random.fork('cuts'), faults, names),
   }
 }
 
@@ -152,8 +158,8 @@ function planPeer(random: SeededRandom, name: string, faults: Faults): PeerPlan 
   }
 }
 
-function planCollector(random: SeededRandom, faults: Faults): CollectorPlan {
-  const computer = planComputer(random, 'collector', faults)
+function planCollector(random: SeededRandom, name: string, faults: Faults): CollectorPlan {
+  const computer = planComputer(random, name, faults)
   return {
     ...computer,
     joins: instant(random.between(0, EARLY_MS / 2)),
@@ -168,6 +174,16 @@ function planCollector(random: SeededRandom, faults: Faults): CollectorPlan {
     downloadLimit: random.chance(0.1) ? random.between(1_000, 20_000) : undefined,
     ...planMtu(random.fork('mtu'), computer, faults),
   }
+}
+
+/** Most swarms have one collector. Whoever else collects may end, as a peer may; who goes on later is a subject of its own. */
+function planRivals(random: SeededRandom, faults: Faults): readonly CollectorPlan[] {
+  const count = random.chance(0.4) ? 1 + random.below(RIVALS_MAX) : 0
+  return Array.from({ length: count }, (_, i) => {
+    const collector = planCollector(random.fork(`rival ${i}`), `rival${i + 1}`, faults)
+    const ending = planEnding(random, faults)
+    return ending.kind === 'restarts' ? collector : { ...collector, ending }
+  })
 }
 
 type MtuPlan = Pick<PeerPlan, 'mtu' | 'narrows' | 'up' | 'down'>

@@ -1,22 +1,23 @@
-// One seeded swarm from its first datagram to its last: a manager, peers, a collector, and what `planOf` has in store for
-// them. It ends well if the oracle finds the collector's outcome right, everything falls quiet, and everyone stops
+// One seeded swarm from its first datagram to its last: a manager, peers, collectors, and what `planOf` has in store for
+// them. It ends well if the oracle finds each collector's outcome right, everything falls quiet, and everyone stops
 // when the manager does.
 import { after, type Instant, instant, type Milliseconds, ms } from '../units.js'
 import { judge, type Outcome, outcomeOf } from './oracle.js'
 import { PLAN_END, planOf } from './plan.js'
-import { makeSwarm } from './swarm.js'
+import { makeSwarm, type Swarm } from './swarm.js'
 import type { Watcher } from './trace.js'
 import type { World } from './world.js'
 
 export interface ScenarioResult {
-  readonly outcome: Outcome
+  /** The collector's, then those of its rivals. */
+  readonly outcomes: readonly Outcome[]
   readonly virtual: Milliseconds
   readonly datagrams: number
   /** Equal for equal runs. */
   readonly hash: number
 }
 
-/** By then the collector has a result, or there is nothing to be had. */
+/** By then each collector has a result, or there is nothing to be had. */
 const RESULT_LIMIT = instant(120_000)
 /** The longest back-off, and some. */
 const QUIET_LIMIT = ms(20_000)
@@ -30,15 +31,17 @@ const NO_FAULTS = { loss: 0, duplication: 0, reordering: 0, corruption: 0, trunc
 export function runScenario(seed: number, watchers: readonly Watcher[] = []): ScenarioResult {
   const plan = planOf(seed)
   const swarm = makeSwarm(plan, watchers)
-  const { world, collector, manager } = swarm
+  const { world, manager } = swarm
   const check = (complaint: string | undefined) => {
     if (complaint !== undefined) throw world.failure(complaint, [`plan: ${JSON.stringify(plan)}`])
   }
-  const isDone = () =>
-    (collector.life > 0 && !collector.isRunning) || collector.events.some(({ event }) => event.kind === 'result')
-  runUntil(world, RESULT_LIMIT, isDone)
-  const outcome = outcomeOf(collector)
-  check(judge(swarm, outcome))
+  const collecting = [swarm, ...swarm.rivals.map((_, i) => asRivalOf(swarm, i))]
+  runUntil(world, RESULT_LIMIT, () => collecting.every(isDone))
+  const outcomes = collecting.map(one => {
+    const outcome = outcomeOf(one.collector)
+    check(judge(one, outcome))
+    return outcome
+  })
   for (const station of world.stations) world.changeLink(station, NO_FAULTS)
   world.run({ until: instant(Math.max(world.now, PLAN_END)) })
   // What still hangs would never stop.
@@ -48,7 +51,19 @@ export function runScenario(seed: number, watchers: readonly Watcher[] = []): Sc
   manager.step({ kind: 'stop' })
   const isOver = () => world.stations.every(station => !station.isRunning)
   if (!runUntil(world, after(world.now, STOP_LIMIT), isOver)) check(`no end: ${stillRunning(world)}`)
-  return { outcome, virtual: ms(world.now), datagrams: world.trace.datagrams, hash: world.trace.hash }
+  return { outcomes, virtual: ms(world.now), datagrams: world.trace.datagrams, hash: world.trace.hash }
+}
+
+/** The swarm as it is to one of the rivals: that one collects. */
+function asRivalOf(swarm: Swarm, i: number): Swarm {
+  return { ...swarm, plan: { ...swarm.plan, collector: swarm.plan.rivals[i]! }, collector: swarm.rivals[i]! }
+}
+
+function isDone({ plan, collector, world }: Swarm): boolean {
+  const { ending } = plan.collector
+  const hangs = ending.kind === 'hangs' && world.now > ending.at
+  const hasStopped = collector.life > 0 && !collector.isRunning
+  return hangs || hasStopped || collector.events.some(({ event }) => event.kind === 'result')
 }
 
 /** Looks now and then: what is asked costs more than an event does. @returns whether it came to hold */

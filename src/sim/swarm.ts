@@ -9,7 +9,7 @@ import { DATAGRAM_BYTES_MAX } from '../wire/layout.js'
 import type { StoredFile } from './disk.js'
 import { IP_UDP_BYTES } from './link.js'
 import { type MemoryFile, memoryFile } from './memory-file.js'
-import { type ComputerPlan, MTU_MAX, type PeerPlan, type Plan } from './plan.js'
+import { type CollectorPlan, type ComputerPlan, MTU_MAX, type PeerPlan, type Plan } from './plan.js'
 import { SeededRandom } from './random.js'
 import type { Station } from './station.js'
 import type { HostFactory, StationOptions } from './surroundings.js'
@@ -24,6 +24,8 @@ export interface Swarm {
   /** In the order of the plan. */
   readonly peers: readonly Station[]
   readonly collector: Station
+  /** In the order of the plan. */
+  readonly rivals: readonly Station[]
 }
 
 /** The two versions of the file that are in the swarm. */
@@ -35,22 +37,22 @@ export interface Versions {
 const FILE_NAME = 'shared_file.txt'
 const RECEIVE_BUFFER = 4 * 1024 * 1024
 const MANAGER = { address: '10.0.0.1', port: 5000 }
-const COLLECTOR = { address: '10.0.2.1', port: 5001 }
+const collectorEndpoint = (i: number): Endpoint => ({ address: `10.0.2.${i + 1}`, port: 5001 })
 const peerEndpoint = (i: number): Endpoint => ({ address: `10.0.1.${i + 1}`, port: 4000 })
 
 export function makeSwarm(plan: Plan, watchers: readonly Watcher[]): Swarm {
   // A mutated PULL may ask for more than the collector did.
-  const longest = Math.min(Math.max(...plan.peers.map(datagramMaxOf)), datagramMaxOf(plan.collector))
+  const collectors = [plan.collector, ...plan.rivals]
+  const longestOf = (computers: readonly PeerPlan[]) => Math.max(...computers.map(datagramMaxOf))
+  const longest = Math.min(longestOf([...plan.peers, ...collectors]), longestOf(collectors))
   const datagramBytesMax = plan.isMutating ? DATAGRAM_BYTES_MAX : longest
   const world = new World({ seed: plan.seed, watchers, datagramBytesMax })
   const versions = versionsOf(plan)
   const makeManager: HostFactory = ({ random, digests }) => new ManagerHost({ random, digests })
   const manager = world.addHost('manager', makeManager, optionsOf(plan.manager, MANAGER))
   const peers = plan.peers.map((peer, i) => addPeer(world, peer, peerEndpoint(i), versions))
-  const { once, downloadLimit } = plan.collector
-  const collect = { name: FILE_NAME, once, downloadLimit }
-  const collector = addPeer(world, plan.collector, COLLECTOR, versions, collect)
-  const swarm = { plan, world, versions, manager, peers, collector }
+  const [collector, ...rivals] = collectors.map((one, i) => addPeer(world, one, collectorEndpoint(i), versions, one))
+  const swarm = { plan, world, versions, manager, peers, collector: collector!, rivals }
   scriptFaults(swarm)
   return swarm
 }
@@ -60,7 +62,7 @@ function addPeer(
   plan: PeerPlan,
   endpoint: Endpoint,
   versions: Versions,
-  collect?: { readonly name: string; readonly once: boolean; readonly downloadLimit: number | undefined },
+  collect?: CollectorPlan,
 ): Station {
   const holding = holdingOf(plan, versions, new SeededRandom(world.seed, `damage/${plan.name}`))
   const files = holding === undefined ? [] : [{ offer: holding.file.offer, tree: holding.file.tree }]
@@ -74,7 +76,7 @@ function addPeer(
         downloadLimit: collect?.downloadLimit,
         files,
         datagramMax: datagramMaxOf(plan),
-        ...(collect === undefined ? {} : { collect: { ...collect, ownFile } }),
+        ...(collect === undefined ? {} : { collect: { name: FILE_NAME, once: collect.once, ownFile } }),
         receiveBuffer: RECEIVE_BUFFER,
         wait: false,
         random,
@@ -136,9 +138,10 @@ function damaged(content: Uint8Array, random: SeededRandom): Uint8Array {
   return copy
 }
 
-function scriptFaults({ plan, world, manager, peers, collector }: Swarm): void {
-  const stations = [manager, ...peers, collector]
-  for (const [i, computer] of [plan.manager, ...plan.peers, plan.collector].entries()) {
+function scriptFaults({ plan, world, manager, peers, collector, rivals }: Swarm): void {
+  const stations = [manager, ...peers, collector, ...rivals]
+  const members = [...plan.peers, plan.collector, ...plan.rivals]
+  for (const [i, computer] of [plan.manager, ...members].entries()) {
     const station = stations[i]!
     scriptEnding(world, station, computer)
     for (const { at, length } of computer.pauses) {
@@ -146,7 +149,7 @@ function scriptFaults({ plan, world, manager, peers, collector }: Swarm): void {
       world.at(after(at, length), () => station.resume())
     }
   }
-  for (const [i, { narrows, up, down }] of [...plan.peers, plan.collector].entries()) {
+  for (const [i, { narrows, up, down }] of members.entries()) {
     if (narrows === undefined) continue
     const station = stations[i + 1]!
     world.at(narrows, () => {

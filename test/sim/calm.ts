@@ -31,6 +31,7 @@ export function calm(plan: Plan): Plan {
       once: false,
       downloadLimit: undefined,
     },
+    rivals: [],
     cuts: [],
   }
 }
