@@ -1,16 +1,10 @@
 #!/usr/bin/env node
 // argv -> checked options -> a command. The only file that reads argv and sets the exit code.
+import { setFlagsFromString } from 'node:v8'
 import meow from 'meow'
-import { runDoctor } from './commands/doctor.js'
 import { EXIT } from './commands/exit-codes.js'
-import { runGet } from './commands/get.js'
 import type { JoinCommand } from './commands/joining.js'
-import { runLs } from './commands/ls.js'
-import { runManager } from './commands/manager.js'
-import { runPeer } from './commands/peer.js'
-import { runShare } from './commands/share.js'
 import { idOf, portOf, rateOf, seedOf, socketOf, ttlOf } from './commands/values.js'
-import { runVerify } from './commands/verify.js'
 import { UsageError } from './errors.js'
 
 const HELP = `
@@ -170,6 +164,8 @@ const COMMANDS: Readonly<Record<Verb, (positionals: readonly string[], flags: Fl
   doctor: doctorCommand,
 }
 
+// The modules of a command are compiled whole as they are loaded: its first datagrams don't wait for that.
+setFlagsFromString('--no-lazy')
 try {
   process.exitCode = await parse(process.argv.slice(2))(interruption())
 } catch (error) {
@@ -202,12 +198,12 @@ function managerCommand(positionals: readonly string[], flags: Flags): Command {
     socket: optional(textOf(flags, 'socket'), socketOf),
     json: flags.json === true,
   }
-  return signal => runManager(options, signal)
+  return async signal => (await import('./commands/manager.js')).runManager(options, signal)
 }
 
 function doctorCommand(positionals: readonly string[], flags: Flags): Command {
   checkCount(positionals, 0, 'doctor takes no arguments')
-  return () => runDoctor({ json: flags.json === true })
+  return async () => (await import('./commands/doctor.js')).runDoctor({ json: flags.json === true })
 }
 
 function peerCommand(positionals: readonly string[], flags: Flags): Command {
@@ -237,7 +233,7 @@ function peerCommand(positionals: readonly string[], flags: Flags): Command {
     json: flags.json === true,
     trace: textOf(flags, 'trace'),
   }
-  return signal => runPeer(options, signal)
+  return async signal => (await import('./commands/peer.js')).runPeer(options, signal)
 }
 
 function shareCommand(paths: readonly string[], flags: Flags): Command {
@@ -251,13 +247,13 @@ function shareCommand(paths: readonly string[], flags: Flags): Command {
     ttl: optional(textOf(flags, 'ttl'), ttlOf),
     limit: optional(textOf(flags, 'limit'), rateOf),
   }
-  return signal => runShare(options, signal)
+  return async signal => (await import('./commands/share.js')).runShare(options, signal)
 }
 
 function lsCommand([what, ...more]: readonly string[], flags: Flags): Command {
   checkCount(more, 0, 'ls takes one name or id, or none')
   const options = { ...joinOf(flags), what }
-  return signal => runLs(options, signal)
+  return async signal => (await import('./commands/ls.js')).runLs(options, signal)
 }
 
 function getCommand([what, ...more]: readonly string[], flags: Flags): Command {
@@ -285,7 +281,7 @@ function getCommand([what, ...more]: readonly string[], flags: Flags): Command {
     restart: flags.restart === true,
     trace: textOf(flags, 'trace'),
   }
-  return signal => runGet(options, signal)
+  return async signal => (await import('./commands/get.js')).runGet(options, signal)
 }
 
 function verifyCommand(paths: readonly string[], flags: Flags): Command {
@@ -297,7 +293,7 @@ function verifyCommand(paths: readonly string[], flags: Flags): Command {
     include: textsOf(flags, 'include'),
     exclude: textsOf(flags, 'exclude'),
   }
-  return signal => runVerify(options, signal)
+  return async signal => (await import('./commands/verify.js')).runVerify(options, signal)
 }
 
 function joinOf(flags: Flags): JoinCommand {
