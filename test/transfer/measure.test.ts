@@ -145,6 +145,29 @@ t.test('a train tells the rate of the link that stretched it', async t => {
   t.strictSame(seen(1.2, 0.001, [1, 2, 3, 4, 5, 6, 7]), [], 'nine datagrams are no train')
 })
 
+t.test('of several trains each is told that came faster than those before', async t => {
+  /** Trains of sixteen, each with another gap between what came of it, in milliseconds. */
+  const seen = (gaps: readonly number[]) => {
+    const train = new Train()
+    let [sequence, now] = [0, 1_000]
+    return gaps.map(gap => {
+      let told: number | undefined
+      now += 10
+      for (let i = 0; i < 16; i++) {
+        now += gap
+        const rate = train.onArrival(++sequence, gaps.indexOf(gap) * 5_000, DATAGRAM, instant(now))
+        if (rate !== undefined) told = rate
+      }
+      return told === undefined ? undefined : DATAGRAM / told
+    })
+  }
+  const isNear = (found: number | undefined, gap: number) => Math.abs((found ?? 0) / gap - 1) < 0.01
+  const [slow, slower, fast, same, faster] = seen([0.3, 0.5, 0.15, 0.145, 0.12])
+  t.ok(isNear(slow, 0.3) && isNear(fast, 0.15) && isNear(faster, 0.12))
+  t.strictSame([slower, same], [undefined, undefined])
+  t.equal(seen(Array.from({ length: 13 }, (_, i) => 1 / (1 + i)))[12], undefined, 'what comes later is paced')
+})
+
 t.test('a train that its sender spaced tells nothing', async t => {
   const train = new Train()
   for (let sequence = 1; sequence <= 20; sequence++) {
