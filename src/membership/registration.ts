@@ -4,6 +4,9 @@ import type { Outgoing } from '../wire/outgoing.js'
 import type { Delivery } from './delivery.js'
 import type { ListedPeer } from './listed-peer.js'
 
+/** A REGISTER with a larger number counts as this one: numbers don't wrap, and there must be some for the answers. */
+const REGISTERED_MAX = 2 ** 31
+
 /** What the manager knows of one member. */
 export class Registration {
   /** As it is listed, or will be with the next commit. */
@@ -23,7 +26,7 @@ export class Registration {
     this.interval = interval
     this.delivery = delivery
     this.#registered = registered
-    this.#sequence = registered
+    this.#sequence = sequence(Math.min(registered, REGISTERED_MAX))
   }
 
   /** The last sequence number used towards the member. */
@@ -35,7 +38,7 @@ export class Registration {
   supersedes(registered: Sequence): boolean {
     if (registered <= this.#registered) return false
     this.#registered = registered
-    if (registered > this.#sequence) this.#sequence = registered
+    this.#sequence = sequence(Math.max(this.#sequence, Math.min(registered, REGISTERED_MAX)))
     return true
   }
 

@@ -469,3 +469,14 @@ function everyoneSees(pipe: Pipe, count: number): boolean {
 function seedFromEnv(seed: number): number {
   return Number(process.env.PEER_UDP_SEED ?? seed)
 }
+
+t.test('whatever number a REGISTER bears, there are numbers left for the answers', async t => {
+  const desk = new Desk()
+  const last = 0xffff_ffff
+  const cookie = desk.cookieFor(7n, 0)
+  const register = (offers: readonly Offer[]) =>
+    desk.hear({ kind: 'register', session: 7n, cookie, ttl: 0, offers, sequence: last }, 0)
+  const answers = [...register([]), ...register([offerOf('a')]), ...desk.tick(1_000), ...desk.beat(7n, 1_000)]
+  t.ok(answers.length >= 3)
+  for (const { sequence } of answers) t.ok(sequence <= last, `${sequence}`)
+})
