@@ -222,10 +222,10 @@ export class Fetch {
     }
     const { isListed, roundTrip } = seen
     if (!isListed) this.#preview = seen.list
-    const hasRivals = others.some(peer => !offersContent(peer, offer) || holdsPart(peer, offer))
-    const options = { ...this.#options, tree, earlier, ownFile: own?.key, roundTrip, isListed, hasRivals }
+    const isServed = own === undefined && this.#options.holder !== undefined
+    const options = { ...this.#options, tree, earlier, ownFile: own?.key, roundTrip, isListed, isServed }
     this.collector = new Collector(options, sources, now)
-    if (own === undefined) this.#options.holder?.begin(offer, tree, this.collector.have)
+    if (isServed) this.#options.holder?.begin(offer, tree, this.collector.have)
     this.drive(effects, now, (collector, turn) => collector.start(turn))
   }
 

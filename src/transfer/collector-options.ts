@@ -36,8 +36,8 @@ export interface CollectorOptions {
   readonly roundTrip: number | undefined
   /** Whether we are on the list: peers serve nobody else. */
   readonly isListed: boolean
-  /** Others may collect the file at the same time: each begins elsewhere, so that they soon have something for one another. */
-  readonly hasRivals?: boolean
+  /** Others get from us what we have: it is to be something else than what they begin with. */
+  readonly isServed?: boolean
   readonly random: Random
   readonly digests: Digests
   readonly trace?: boolean | undefined

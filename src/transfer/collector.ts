@@ -435,6 +435,6 @@ export class Collector {
 
   /** Where to begin, as a share of what is fetched. */
   get #home(): number {
-    return this.#options.hasRivals ? Number(this.#options.member >> 32n) / 2 ** 32 : 0
+    return this.#options.isServed ? Number(this.#options.member >> 32n) / 2 ** 32 : 0
   }
 }

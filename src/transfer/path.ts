@@ -6,6 +6,7 @@ import { after, earliest, type Instant, ms, NEVER, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
 import { CHUNK_HEADER_BYTES, CONTROL_BYTES_MAX, HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
+import { cadence } from './cadence.js'
 import type { Competition } from './competition.js'
 import { Congestion, RATE_INITIAL, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
 import { DeliveryRate } from './delivery-rate.js'
@@ -24,9 +25,6 @@ import { Train } from './train.js'
 
 /** PULLs whose send time is remembered; a power of two. */
 const PULLS_REMEMBERED = 1 << 12
-/** Between PULLs: a quarter of the round trip within these (TRANSPORT: one PULL for 30 to 200 datagrams). */
-const CADENCE_MIN_MS = 2
-const CADENCE_MAX_MS = 25
 /** Between PULLs to a peer that owes nothing, and is to say what it gets: within the time for which it goes on saying it. */
 const FOLLOW_MS = 500
 /** How long a least one-way delay counts; clocks drift under 1 ms in it. */
@@ -46,6 +44,8 @@ export type Patience = keyof typeof PATIENCE
 const SILENT_PULL_MAX_MS = 500
 /** No datagram but a usual one takes longer than this at the path's rate: it would be a burst, and its loss a large one. */
 const DATAGRAM_SPAN_MS = 1
+/** First window where the peer collects too: all the others begin with it at once, on one link. */
+const WINDOW_INITIAL_PARTIAL = 4
 /** Window of a path that our own limit holds back, in products of rate and round trip: as in CRUISE. */
 const WINDOW_GAIN_CAPPED = 2
 
@@ -285,7 +285,8 @@ export class Path {
   }
 
   get cadence(): number {
-    return Math.min(CADENCE_MAX_MS, Math.max(CADENCE_MIN_MS, this.roundTrip.smoothed / 4))
+    const spacing = this.log === undefined ? undefined : this.#datagramOctets / this.pacingRate
+    return cadence(this.roundTrip.smoothed, spacing)
   }
 
   /** Octets a millisecond to ask the peer for. */
@@ -395,7 +396,8 @@ export class Path {
   #newCongestion(now: Instant): Congestion {
     const roundTrip = this.roundTrip.smoothed
     const datagram = CHUNK_HEADER_BYTES + this.chunkSize + IP_UDP_BYTES
-    const initialRate = Math.max(RATE_INITIAL, (WINDOW_INITIAL * datagram) / Math.max(1, roundTrip))
+    const [window, least] = this.log === undefined ? [WINDOW_INITIAL, RATE_INITIAL] : [WINDOW_INITIAL_PARTIAL, RATE_MIN]
+    const initialRate = Math.max(least, (window * datagram) / Math.max(1, roundTrip))
     return new Congestion(now, initialRate, roundTrip, this.#chance, this.#competition)
   }
 
