@@ -1,15 +1,18 @@
 // How the paths of one collector share a link with others. While they compete they have one CUBIC window together,
 // whatever their number: they are to get what one TCP connection gets.
 //
-// Every loss that comes with a full queue is answered. Where someone probes the link as BBR does, who answers no loss,
-// only more of it is than his probes cost. From time to time all hold back: if the queue goes away they were alone.
+// Every loss that comes with a full queue is answered. Where someone answers none (stubborn.ts), only more of it is than
+// his probes cost. From time to time all hold back: if the queue goes away they were alone.
 import { after, type Instant, since } from '../units.js'
 import { CubicWindow } from './cubic-window.js'
+import { Stubborn } from './stubborn.js'
 import { Yield } from './yield.js'
 
 /** Between two tests for being alone: at first, and at most. */
 const TEST_MS_MIN = 2_000
 const TEST_MS_MAX = 16_000
+/** Who competes again within so long after such a test was not. */
+const NOT_ALONE_MS = 5_000
 /** Share of their rate that they keep meanwhile. */
 const TEST_GAIN = 0.5
 /** With a queue that stays low for so long they are alone. */
@@ -19,8 +22,6 @@ const ALONE_YIELDING_MS = 10_000
 /** Share of datagrams that someone's probes may cost, reckoned over so many round trips. */
 const PROBES_LOSS = 0.08
 const PROBES_ROUND_TRIPS = 10
-/** Someone who probes is believed in for so many round trips after he was seen. */
-const PROBER_ROUND_TRIPS = 400
 /** Losses within so many round trips are one event. */
 const EVENT_ROUND_TRIPS = 2
 /** Who was not heard of for so long takes part no more: ms, and round trips. */
@@ -39,7 +40,7 @@ export interface Showing {
   readonly roundTripMin: number
   readonly roundTrip: number
   readonly isLow: boolean
-  /** Someone probes. */
+  /** Someone probes as those do who answer no loss. */
   readonly isProbed: boolean
   /** Octets a millisecond. */
   readonly delivered: number
@@ -56,13 +57,16 @@ interface Member {
 export class Competition {
   #window: CubicWindow | undefined
   readonly #members = new Map<object, Member>()
+  /** Where the window stood when the look for someone stubborn began, octets. */
+  #windowBefore = 0
   #cutAt: Instant
   #grownAt: Instant
   #lowSince: Instant | undefined
-  #probedUntil: Instant
+  readonly #stubborn: Stubborn
   #received = 0
   #lost = 0
   #testAt: Instant
+  #endedAt: Instant | undefined
   #testEvery = TEST_MS_MIN
   #test: Yield | undefined
   #disturbedBy: object | undefined
@@ -75,7 +79,7 @@ export class Competition {
     this.#yields = yields
     this.#cutAt = now
     this.#grownAt = now
-    this.#probedUntil = now
+    this.#stubborn = new Stubborn(now)
     this.#testAt = now
     this.#disturbedUntil = now
   }
@@ -88,6 +92,11 @@ export class Competition {
 
   isDisturbed(path: object, now: Instant): boolean {
     return this.#disturbedBy !== path && now < this.#disturbedUntil
+  }
+
+  /** Some path competes. */
+  get isUnderWay(): boolean {
+    return this.#window !== undefined
   }
 
   has(path: object): boolean {
@@ -108,7 +117,9 @@ export class Competition {
   join(path: object, octets: number, now: Instant): void {
     if (this.#window === undefined) {
       this.#window = new CubicWindow(octets, now)
-      this.#testEvery = TEST_MS_MIN
+      this.#stubborn.start(now)
+      const wasAlone = this.#endedAt === undefined || since(this.#endedAt, now) > NOT_ALONE_MS
+      this.#testEvery = wasAlone ? TEST_MS_MIN : Math.min(TEST_MS_MAX, 2 * this.#testEvery)
       this.#testAt = after(now, this.#testEvery)
       this.#cutAt = now
       this.#grownAt = now
@@ -118,19 +129,21 @@ export class Competition {
     }
     const before = this.#window.octets
     this.#window.scale((before + octets) / before)
+    this.#windowBefore += octets
     for (const member of this.#members.values()) member.weight *= before / (before + octets)
     this.#members.set(path, { weight: octets / (before + octets), heardAt: now, used: octets })
   }
 
-  leave(path: object): void {
+  leave(path: object, now: Instant): void {
     const member = this.#members.get(path)
     if (member === undefined) return
     this.#members.delete(path)
     if (this.#members.size === 0) {
-      this.#end()
+      this.#end(now)
       return
     }
     this.#window?.scale(1 - member.weight)
+    this.#windowBefore *= 1 - member.weight
     for (const other of this.#members.values()) other.weight /= 1 - member.weight
   }
 
@@ -143,14 +156,15 @@ export class Competition {
     this.#leaveSilent(roundTrip, now)
     this.#received += showing.received
     this.#lost += showing.lost
-    if (isProbed) this.#probedUntil = after(now, PROBER_ROUND_TRIPS * roundTripMin)
+    if (isProbed) this.#stubborn.believe(roundTripMin, now)
+    this.#look(this.#window, showing, now)
     if (!isLow) this.#lowSince = undefined
     else this.#lowSince ??= now
     if (this.#lowSince !== undefined && since(this.#lowSince, now) >= (this.#yields ? ALONE_YIELDING_MS : ALONE_MS)) {
-      this.#end()
+      this.#end(now)
       return
     }
-    if (this.#mustAnswer(showing, now)) this.cut(now)
+    if (this.#mustAnswer(showing, now)) this.#cut(now)
     else if (this.#test === undefined && !this.#yields) this.#grow(this.#window, roundTrip, now)
     if (this.#test === undefined && now >= this.#testAt && !isLow) this.#test = new Yield(TEST_GAIN, now)
   }
@@ -160,7 +174,7 @@ export class Competition {
     if (this.#test === undefined || !this.#members.has(path)) return
     this.#test.onDelay(queue, roundTripMin, now)
     if (!this.#test.hasBegun) return
-    if (isLow) this.#end()
+    if (isLow) this.#end(now)
     else if (this.#test.stands(roundTripMin, now)) {
       this.#test = undefined
       this.#grownAt = now
@@ -169,8 +183,20 @@ export class Competition {
     }
   }
 
+  /** A loss made a path join. */
+  onLossBefore(now: Instant): void {
+    if (!this.#stubborn.isThere(now)) this.#cut(now)
+  }
+
+  #look(window: CubicWindow, { received, lost, floor, roundTripMin }: Showing, now: Instant): void {
+    if (this.#stubborn.isFresh) this.#windowBefore = window.octets
+    if (!this.#stubborn.onRound(received, lost, floor, roundTripMin, now)) return
+    // What was given up since then was given to him.
+    window.scale(Math.max(1, this.#windowBefore / window.octets))
+  }
+
   /** The answer to a loss. */
-  cut(now: Instant): void {
+  #cut(now: Instant): void {
     const used = [...this.#members.values()].reduce((sum, member) => sum + member.used, 0)
     this.#window?.cut(used, now)
     this.#cutAt = now
@@ -182,7 +208,7 @@ export class Competition {
     const time = since(this.#cutAt, now)
     if (this.#yields) return !isLow && time >= EVENT_ROUND_TRIPS * roundTrip
     if (!overflowed || time < EVENT_ROUND_TRIPS * roundTrip) return false
-    if (now >= this.#probedUntil) return true
+    if (!this.#stubborn.isThere(now)) return true
     if (time < PROBES_ROUND_TRIPS * roundTrip) return false
     const isMore = this.#lost > (floor + PROBES_LOSS) * (this.#received + this.#lost)
     if (!isMore) {
@@ -200,7 +226,7 @@ export class Competition {
 
   #leaveSilent(roundTrip: number, now: Instant): void {
     const patience = Math.max(SILENT_MS, SILENT_ROUND_TRIPS * roundTrip)
-    for (const [path, { heardAt }] of this.#members) if (since(heardAt, now) > patience) this.leave(path)
+    for (const [path, { heardAt }] of this.#members) if (since(heardAt, now) > patience) this.leave(path, now)
   }
 
   #resetCounts(): void {
@@ -208,7 +234,8 @@ export class Competition {
     this.#lost = 0
   }
 
-  #end(): void {
+  #end(now: Instant): void {
+    this.#endedAt = now
     this.#window = undefined
     this.#members.clear()
     this.#test = undefined

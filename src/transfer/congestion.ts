@@ -296,7 +296,9 @@ export class Congestion {
 
   #hold(round: Round, congested: boolean, overflowed: boolean, now: Instant, mayProbe: boolean): void {
     if (now < this.#blindUntil) return
-    if (this.#hasOthers(now)) {
+    // One of our paths found others, and holding back leaves us a queue, too.
+    const areFound = this.#competition.isUnderWay && !this.#isLow(round.queue)
+    if (areFound || this.#hasOthers(now)) {
       this.#compete(round.queue, now)
       return
     }
@@ -309,7 +311,7 @@ export class Congestion {
     const isOverfull = overflowed && this.#rounds >= 4
     if (isOverfull && this.#corrected < Infinity && !this.#competition.isDisturbed(this, now)) {
       this.#compete(round.queue, now)
-      this.#competition.cut(now)
+      this.#competition.onLossBefore(now)
       return
     }
     if (congested || isOverfull || this.#queue.isLong(round.queue - this.#foreignQueue, round.roundTrip)) {
@@ -365,7 +367,6 @@ export class Congestion {
     const delivered = this.#sent(1)
     const roundTripMin = round.roundTrip
     const roundTrip = roundTripMin + queue
-    if (lost >= 4 && lost > (this.floor + 0.1) * (received + lost)) this.#spikes.onHeavyLoss(roundTripMin, now)
     const isProbed =
       this.#queue.highest < PROBED_ROUND_TRIPS * roundTripMin && this.#spikes.areFrequent(roundTripMin, now)
     const { floor } = this
@@ -377,7 +378,8 @@ export class Congestion {
   #stopCompeting(now: Instant): void {
     this.#best = this.#sent(DELIVERIES)
     this.#bestBefore = 0
-    this.#corrected = Infinity
+    // So much came all the time: an overflow before the next probe is someone else's.
+    this.#corrected = this.#best
     this.#foreignQueue = 0
     this.#cruise(now)
   }

@@ -35,12 +35,6 @@ export class Spikes {
     this.#slice = Math.min(this.#slice, queue)
   }
 
-  /** The same, where the queue had no room for it: many datagrams of a round trip were lost. */
-  onHeavyLoss(roundTrip: number, now: Instant): void {
-    const last = this.#spikes[this.#spikes.length - 1]
-    if (last === undefined || since(last, now) > 4 * roundTrip) this.#add(now)
-  }
-
   /** Forgets what was seen: we moved the queue ourselves. */
   clear(): void {
     this.#slices.length = 0
@@ -64,10 +58,6 @@ export class Spikes {
     const after = Math.min(...this.#slices.slice(REACH + 1))
     if (top - before < height || top - after < height) return
     this.#sinceSpike = 0
-    this.#add(now)
-  }
-
-  #add(now: Instant): void {
     this.#spikes.push(now)
     if (this.#spikes.length > COUNT) this.#spikes.shift()
   }

@@ -10,10 +10,23 @@ import { LossFloor } from '../../src/transfer/loss-floor.js'
 import { QueueView } from '../../src/transfer/queue-view.js'
 import { Spikes } from '../../src/transfer/spikes.js'
 import { StartLoss } from '../../src/transfer/start-loss.js'
+import { Stubborn } from '../../src/transfer/stubborn.js'
 import { Yield } from '../../src/transfer/yield.js'
 import { instant } from '../../src/units.js'
 
 const ROUND_TRIP = 40
+/** A round in which the queue overflowed. */
+const OVERFLOW: Showing = {
+  received: 100,
+  lost: 10,
+  floor: 0,
+  overflowed: true,
+  roundTripMin: ROUND_TRIP,
+  roundTrip: 60,
+  isLow: false,
+  isProbed: false,
+  delivered: 5_000,
+}
 
 t.test('a CUBIC window', async t => {
   const window = new CubicWindow(300_000, instant(0))
@@ -168,26 +181,74 @@ t.test('what counts as a queue', async t => {
 t.test('paths that compete share one window', async t => {
   const competition = new Competition(instant(0))
   const [a, b] = [{}, {}]
+  t.equal(competition.isUnderWay, false)
   competition.join(a, 300_000, instant(0))
+  t.equal(competition.isUnderWay, true)
   t.equal(competition.windowOf(a), 300_000)
   competition.join(b, 100_000, instant(0))
   t.ok(Math.abs(competition.windowOf(a) - 300_000) < 1 && Math.abs(competition.windowOf(b) - 100_000) < 1)
-  const showing: Showing = {
-    received: 100,
-    lost: 10,
-    floor: 0,
-    overflowed: true,
-    roundTripMin: ROUND_TRIP,
-    roundTrip: 60,
-    isLow: false,
-    isProbed: false,
-    delivered: 5_000,
-  }
-  competition.onRound(b, showing, instant(400))
+  competition.onRound(b, OVERFLOW, instant(400))
   t.ok(competition.windowOf(a) < 300_000, 'a loss of one is answered by both')
-  competition.onRound(b, showing, instant(2_000))
+  competition.onRound(b, OVERFLOW, instant(2_000))
   t.ok(competition.has(b) && !competition.has(a), 'who is silent leaves')
-  competition.leave(b)
+  competition.leave(b, instant(2_000))
   t.equal(competition.has(b), false)
   t.equal(competition.windowOf(b), 0)
+})
+
+/** Rounds with so many losses of a hundred from `from` on. @returns when he was first seen, or undefined */
+function seenAfter(stubborn: Stubborn, lost: number, from: number, rounds: number): number | undefined {
+  for (let now = from; now < from + rounds * ROUND_TRIP; now += ROUND_TRIP) {
+    if (stubborn.onRound(100 - lost, lost, 0, ROUND_TRIP, instant(now))) return now
+  }
+  return undefined
+}
+
+t.test('who answers no loss shows himself by how much is lost though we answer', async t => {
+  t.equal(seenAfter(new Stubborn(instant(0)), 2, 0, 500), undefined, 'two in a hundred are lost beside anyone')
+  const stubborn = new Stubborn(instant(0))
+  t.equal(seenAfter(stubborn, 5, 0, 100), 20 * ROUND_TRIP, 'five are not')
+  t.equal(stubborn.isThere(instant(119 * ROUND_TRIP)), true)
+  t.equal(stubborn.isThere(instant(121 * ROUND_TRIP)), false, 'believed in for a hundred round trips')
+  t.equal(seenAfter(stubborn, 20, 21 * ROUND_TRIP, 98), undefined, 'in which nothing is concluded from what we cause')
+  t.equal(seenAfter(stubborn, 5, 121 * ROUND_TRIP, 100), 140 * ROUND_TRIP, 'he has to show himself again')
+  t.equal(stubborn.isThere(instant(339 * ROUND_TRIP)), true, 'and is believed in for twice as long')
+  t.equal(stubborn.isThere(instant(341 * ROUND_TRIP)), false)
+})
+
+t.test('beside who answers no loss the window is given back, and only heavy loss is answered', async t => {
+  const competition = new Competition(instant(0))
+  const path = {}
+  competition.join(path, 300_000, instant(0))
+  const through = (from: number, rounds: number) => {
+    for (let i = from; i < from + rounds; i++) competition.onRound(path, OVERFLOW, instant(i * ROUND_TRIP))
+  }
+  through(1, 19)
+  t.ok(competition.windowOf(path) < 100_000, 'every loss is answered at first')
+  through(20, 1)
+  t.ok(competition.windowOf(path) >= 0.7 * 300_000, 'what that cost comes back')
+  const before = competition.windowOf(path)
+  competition.onLossBefore(instant(21 * ROUND_TRIP))
+  t.equal(competition.windowOf(path), before, 'a loss before is none of ours')
+})
+
+t.test('who competes again soon was not alone, and looks for it later', async t => {
+  const competition = new Competition(instant(0))
+  const path = {}
+  const full = { ...OVERFLOW, lost: 0, overflowed: false }
+  /** @returns how long after joining it is tested whether we are alone */
+  const testedAfter = (from: number) => {
+    competition.join(path, 300_000, instant(from))
+    for (let now = from; now < from + 20_000; now += 100) {
+      competition.onRound(path, full, instant(now))
+      if (competition.gain < 1) return now - from
+    }
+    return Infinity
+  }
+  t.equal(testedAfter(0), 2_000)
+  competition.onDelay(path, 0, true, ROUND_TRIP, instant(2_200))
+  t.equal(competition.has(path), false, 'the queue went away')
+  t.equal(testedAfter(3_000), 4_000)
+  competition.onDelay(path, 0, true, ROUND_TRIP, instant(7_200))
+  t.equal(testedAfter(20_000), 2_000, 'alone for long')
 })
