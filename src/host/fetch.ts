@@ -223,7 +223,11 @@ export class Fetch {
     const { isListed, roundTrip } = seen
     if (!isListed) this.#preview = seen.list
     const isServed = own === undefined && this.#options.holder !== undefined
-    const options = { ...this.#options, tree, earlier, ownFile: own?.key, roundTrip, isListed, isServed }
+    // Who offers nothing yet may have come for the same.
+    const mayBegin = (peer: ListedPeer) =>
+      peer.offers.length === 0 || (offersContent(peer, offer) && holdsPart(peer, offer))
+    const beginners = 1 + others.filter(mayBegin).length
+    const options = { ...this.#options, tree, earlier, ownFile: own?.key, roundTrip, isListed, isServed, beginners }
     this.collector = new Collector(options, sources, now)
     if (isServed) this.#options.holder?.begin(offer, tree, this.collector.have)
     this.drive(effects, now, (collector, turn) => collector.start(turn))

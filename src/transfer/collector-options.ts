@@ -38,6 +38,8 @@ export interface CollectorOptions {
   readonly isListed: boolean
   /** Others get from us what we have: it is to be something else than what they begin with. */
   readonly isServed?: boolean
+  /** How many may begin with the same peers at the same time, ourselves included; undefined: nobody else. */
+  readonly beginners?: number
   readonly random: Random
   readonly digests: Digests
   readonly trace?: boolean | undefined

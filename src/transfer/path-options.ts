@@ -10,6 +10,8 @@ export interface PathOptions {
   readonly session: bigint
   /** The peer collects the file itself. */
   readonly isPartial?: boolean
+  /** How many may begin with the peer at once: they share what one would begin with. */
+  readonly beginners?: number
   /** A first guess of the round trip, ms. */
   readonly roundTrip: number | undefined
   readonly chunkSize: number

@@ -44,8 +44,6 @@ export type Patience = keyof typeof PATIENCE
 const SILENT_PULL_MAX_MS = 500
 /** No datagram but a usual one takes longer than this at the path's rate: it would be a burst, and its loss a large one. */
 const DATAGRAM_SPAN_MS = 1
-/** First window where the peer collects too: all the others begin with it at once, on one link. */
-const WINDOW_INITIAL_PARTIAL = 4
 /** Window of a path that our own limit holds back, in products of rate and round trip: as in CRUISE. */
 const WINDOW_GAIN_CAPPED = 2
 
@@ -107,6 +105,7 @@ export class Path {
   readonly #round: RoundCount
   #sincePull = 0
   readonly #chance: () => number
+  readonly #beginners: number
   readonly #competition: Competition
 
   constructor(options: PathOptions, now: Instant) {
@@ -120,6 +119,7 @@ export class Path {
     this.chunkSize = options.chunkSize
     this.mtu = new PathMtu(CHUNK_HEADER_BYTES + options.chunkSize, options.datagramMax)
     this.#chance = options.chance
+    this.#beginners = options.beginners ?? 1
     this.#competition = options.competition
     this.congestion = this.#newCongestion(now)
     this.heardAt = now
@@ -396,8 +396,9 @@ export class Path {
   #newCongestion(now: Instant): Congestion {
     const roundTrip = this.roundTrip.smoothed
     const datagram = CHUNK_HEADER_BYTES + this.chunkSize + IP_UDP_BYTES
-    const [window, least] = this.log === undefined ? [WINDOW_INITIAL, RATE_INITIAL] : [WINDOW_INITIAL_PARTIAL, RATE_MIN]
-    const initialRate = Math.max(least, (window * datagram) / Math.max(1, roundTrip))
+    // All who begin with the peer share what one would begin with.
+    const window = Math.max(WINDOW_MIN, WINDOW_INITIAL / this.#beginners)
+    const initialRate = Math.max(RATE_MIN, RATE_INITIAL / this.#beginners, (window * datagram) / Math.max(1, roundTrip))
     return new Congestion(now, initialRate, roundTrip, this.#chance, this.#competition)
   }
 

@@ -9,7 +9,10 @@ import { PATH_SOURCES_FROM } from './ledger.js'
 import { Path } from './path.js'
 import type { Trace } from './trace.js'
 
-type PathsOptions = Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax' | 'background'>
+type PathsOptions = Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax' | 'background' | 'beginners'>
+
+/** Of a peer that collects itself: all others who collect begin with it, a few of them at the same moment. */
+const BEGINNERS_PARTIAL = 8
 
 export class Paths {
   /** In the order in which they were added; dead ones stay, for the accounts. */
@@ -31,13 +34,14 @@ export class Paths {
   }
 
   add(source: PeerSource, chunkSize: number, now: Instant): Path {
-    const { random, roundTrip, datagramMax } = this.#options
+    const { random, roundTrip, datagramMax, beginners = 1 } = this.#options
     const path = new Path(
       {
         endpoint: source.endpoint,
         number: PATH_SOURCES_FROM + this.all.length,
         session: this.#newSession(),
         isPartial: source.isPartial === true,
+        beginners: source.isPartial ? BEGINNERS_PARTIAL : beginners,
         roundTrip,
         chunkSize,
         datagramMax,

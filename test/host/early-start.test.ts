@@ -55,6 +55,18 @@ t.test('where the list is larger than the preview a collector waits for the list
   expectFile(t, collector)
 })
 
+t.test('where others may begin at the same time, it asks for a share of what it would begin with alone', async t => {
+  const firstRate = (others: number) => {
+    const { network, said } = swarm(1, { others })
+    network.run(7 * DELAY_MS)
+    return (said.find(({ message }) => message.kind === 'pull')!.message as Pull).rate
+  }
+  const alone = firstRate(0)
+  t.equal(firstRate(1), Math.round(alone / 2))
+  t.equal(firstRate(7), Math.round(alone / 8))
+  t.equal(firstRate(12), firstRate(7), 'four datagrams a round trip are for anyone')
+})
+
 t.test('who left since the preview is dropped, who came takes part', async t => {
   const { network, said, peers, collector } = swarm(3)
   const start = network.now
@@ -159,6 +171,8 @@ t.test('the newest PULL of an early collector is kept for a second, and of no mo
 })
 
 interface SwarmOptions {
+  /** Peers that offer nothing. */
+  readonly others?: number
   /** The collector holds the file too. */
   readonly own?: boolean
   readonly wait?: boolean
@@ -168,13 +182,14 @@ interface SwarmOptions {
 }
 
 /** A manager, peers with the file that are listed, and a collector that starts now. */
-function swarm(count: number, { own = false, wait = false, peersMax, limit }: SwarmOptions = {}) {
+function swarm(count: number, { own = false, wait = false, others = 0, peersMax, limit }: SwarmOptions = {}) {
   const network = new Network()
   const said: Said[] = []
   const manager = network.addManager(peersMax === undefined ? {} : { peersMax })
   const peers = Array.from({ length: count }, (_, i) =>
     network.addPeer(3_000 + i, { files: [FILE], uploadLimit: limit }),
   )
+  for (let i = 0; i < others; i++) network.addPeer(3_500 + i)
   network.run(500)
   network.watch = datagram => said.push(sayingOf(datagram, network.now))
   const files = own ? [FILE] : []

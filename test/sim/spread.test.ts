@@ -15,6 +15,12 @@ t.test(
   },
 )
 
+t.test('eight take little longer than one: nobody waits long for something to give', async t => {
+  const { seconds, bound, seedCopies } = runSpread(makeSpread({ ...OPTIONS, size: 16_000_000, collectors: 8 }))
+  t.ok(seconds <= 1.3 * bound, `${seconds} s, ${bound} s at best`)
+  t.ok(seedCopies <= 1.25, `the first sent ${seedCopies} copies`)
+})
+
 t.test('the first may leave when one copy of the file is out', async t => {
   const { seedCopies } = runSpread(makeSpread({ ...OPTIONS, collectors: 4, leavesAfter: 1.5 }))
   t.ok(seedCopies <= 1.6, `the first sent ${seedCopies} copies`)
