@@ -12,7 +12,7 @@ import { Yield } from './yield.js'
 const TEST_MS_MIN = 2_000
 const TEST_MS_MAX = 16_000
 /** Who competes again within so long after such a test was not. */
-const NOT_ALONE_MS = 5_000
+const NOT_ALONE_MS = 2_000
 /** Share of their rate that they keep meanwhile. */
 const TEST_GAIN = 0.5
 /** With a queue that stays low for so long they are alone. */
@@ -157,7 +157,7 @@ export class Competition {
     this.#received += showing.received
     this.#lost += showing.lost
     if (isProbed) this.#stubborn.believe(roundTripMin, now)
-    this.#look(this.#window, showing, now)
+    if (!this.#yields) this.#look(this.#window, showing, now)
     if (!isLow) this.#lowSince = undefined
     else this.#lowSince ??= now
     if (this.#lowSince !== undefined && since(this.#lowSince, now) >= (this.#yields ? ALONE_YIELDING_MS : ALONE_MS)) {

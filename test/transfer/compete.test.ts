@@ -232,6 +232,18 @@ t.test('beside who answers no loss the window is given back, and only heavy loss
   t.equal(competition.windowOf(path), before, 'a loss before is none of ours')
 })
 
+t.test('in the background no window is given back', async t => {
+  const competition = new Competition(instant(0), true)
+  const path = {}
+  competition.join(path, 300_000, instant(0))
+  let least = Infinity
+  for (let i = 1; i < 60; i++) {
+    competition.onRound(path, OVERFLOW, instant(i * ROUND_TRIP))
+    t.ok(competition.windowOf(path) <= least, `round ${i}`)
+    least = competition.windowOf(path)
+  }
+})
+
 t.test('who competes again soon was not alone, and looks for it later', async t => {
   const competition = new Competition(instant(0))
   const path = {}
