@@ -33,7 +33,10 @@ export class TraceFile implements Watcher {
 
   #write(at: Instant, name: string, fields: object): void {
     const t = Math.round(at * MICROSECONDS) / MICROSECONDS
-    this.#lines.push(JSON.stringify({ t, name, ...fields }, asPlain))
+    // A field that has the name of a line's own goes second.
+    this.#lines.push(
+      JSON.stringify({ t, name, ...fields, ...('name' in fields ? { name, file: fields.name } : {}) }, asPlain),
+    )
     if (this.#lines.length >= BUFFER_LINES) this.#flush()
   }
 
