@@ -315,12 +315,12 @@ export class Path {
 
   /**
    * Sequence numbers that the peer may use: a window beyond the largest that came, and one for each ECHO that a round trip
-   * of PULLs brings, or ECHOs alone could use up a small window for ever.
+   * of PULLs brings, or ECHOs alone could use up a small window for ever. The last number there is ends it.
    */
   extendCredit(window: number): number {
     const echoes = Math.ceil(this.roundTrip.smoothed / this.cadence) + 1
     this.window = window
-    this.credit = Math.max(this.credit, this.loss.largest + window + echoes)
+    this.credit = Math.min(0xffff_ffff, Math.max(this.credit, this.loss.largest + window + echoes))
     return this.credit
   }
 

@@ -168,6 +168,15 @@ t.test('of several trains each is told that came faster than those before', asyn
   t.equal(seen(Array.from({ length: 13 }, (_, i) => 1 / (1 + i)))[12], undefined, 'what comes later is paced')
 })
 
+t.test('a peer that jumps ahead in its numbers brings the credit to the last there is, and no further', async t => {
+  const path = pathOf(20, () => 0.5)
+  for (let jumps = 0; jumps < 2 ** 21; jumps++) {
+    const credit = path.extendCredit(64)
+    if (path.onArrival(Math.min(0xffff_ffff, credit + 4_096), 0, 0, 0, 22, false, instant(jumps)) !== 'new') break
+  }
+  t.equal(path.extendCredit(64), 0xffff_ffff)
+})
+
 t.test('a train that its sender spaced tells nothing', async t => {
   const train = new Train()
   for (let sequence = 1; sequence <= 20; sequence++) {
