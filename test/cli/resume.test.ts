@@ -12,7 +12,7 @@ const SIZE = 6_000_000
 const LIMIT = ['--limit', '8mbit']
 /** Octets a second, and how long what was verified may wait for its flush on a busy machine, s. */
 const RATE = 2_000_000
-const FLUSH_MAX = 2
+const FLUSH_MAX = 1
 const KILLS = 10
 const OUT = ['--once', '--out', 'rebuilt']
 
