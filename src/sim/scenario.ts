@@ -36,12 +36,18 @@ export function runScenario(seed: number, watchers: readonly Watcher[] = []): Sc
     if (complaint !== undefined) throw world.failure(complaint, [`plan: ${JSON.stringify(plan)}`])
   }
   const collecting = [swarm, ...swarm.rivals.map((_, i) => asRivalOf(swarm, i))]
-  runUntil(world, RESULT_LIMIT, () => collecting.every(isDone))
-  const outcomes = collecting.map(one => {
-    const outcome = outcomeOf(one.collector)
-    check(judge(one, outcome))
-    return outcome
-  })
+  const outcomes = new Map<Swarm, Outcome>()
+  // Each is judged when it is done: who could have helped it may be gone later.
+  const judgeThose = (toBeJudged: (one: Swarm) => boolean) => {
+    for (const one of collecting) {
+      if (outcomes.has(one) || !toBeJudged(one)) continue
+      const outcome = outcomeOf(one.collector)
+      check(judge(one, outcome))
+      outcomes.set(one, outcome)
+    }
+    return outcomes.size === collecting.length
+  }
+  if (!runUntil(world, RESULT_LIMIT, () => judgeThose(isDone))) judgeThose(() => true)
   for (const station of world.stations) world.changeLink(station, NO_FAULTS)
   world.run({ until: instant(Math.max(world.now, PLAN_END)) })
   // What still hangs would never stop.
@@ -51,7 +57,12 @@ export function runScenario(seed: number, watchers: readonly Watcher[] = []): Sc
   manager.step({ kind: 'stop' })
   const isOver = () => world.stations.every(station => !station.isRunning)
   if (!runUntil(world, after(world.now, STOP_LIMIT), isOver)) check(`no end: ${stillRunning(world)}`)
-  return { outcomes, virtual: ms(world.now), datagrams: world.trace.datagrams, hash: world.trace.hash }
+  return {
+    outcomes: collecting.map(one => outcomes.get(one)!),
+    virtual: ms(world.now),
+    datagrams: world.trace.datagrams,
+    hash: world.trace.hash,
+  }
 }
 
 /** The swarm as it is to one of the rivals: that one collects. */
