@@ -1,8 +1,8 @@
 // What a driver and a host say to each other. A host is all the machines of one process; production (shell/driver.ts)
 // and the simulator (sim/world.ts) drive the same hosts by this contract and nothing else:
 //
-//   one turn = receive or step, then fill and send until the batch comes back empty, then perform the effects in order,
-//   those that only report after all others, then arm one timer for deadline().
+//   one turn = receive, or step for each input that came at once, then fill and send until the batch comes back empty,
+//   then perform the effects in order, those that only report after all others, then arm one timer for deadline().
 import type { Bitmap } from '../content/bitmap.js'
 import type { FullTree, PartialTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'

@@ -152,10 +152,10 @@ export class Driver {
 
   #takeInputs(): void {
     this.#isInTurn = true
-    // An index, not `shift`: turns may append.
-    for (let i = 0; i < this.#inputs.length && this.#stopped === undefined; i++) {
+    // What came at once is one turn. An index, not `shift`: the end of a turn may append.
+    for (let next = 0; next < this.#inputs.length && this.#stopped === undefined; ) {
       const at = now()
-      this.#host.step(this.#inputs[i]!, at, this.#effects)
+      while (next < this.#inputs.length) this.#host.step(this.#inputs[next++]!, at, this.#effects)
       this.#completeTurn(at)
     }
     this.#inputs.length = 0

@@ -23,6 +23,7 @@ import type { SendBatch } from '../wire/batch.js'
 import { writeBulkHeader, writeChunkPlace, writeHavePlace, writeHaveRange, writeTreePlace } from '../wire/bulk.js'
 import { encode } from '../wire/encode.js'
 import {
+  BLOCK_BYTES,
   BULK_HEADER_BYTES,
   CHUNK_HEADER_BYTES,
   CHUNKS_MAX,
@@ -64,6 +65,8 @@ const PADDING = new Uint8Array(DATAGRAM_BYTES_MAX)
 const PULL_SILENCE_MS = 1_000
 /** Between two HAVEs: what came meanwhile is told together. */
 const HAVE_MS = 50
+/** Of the rate: so little that nobody waits for a block noticeably longer. */
+const TOGETHER_MS = 2
 /** And after this long the upload is forgotten. */
 const FORGET_MS = 10_000
 
@@ -245,15 +248,37 @@ export class Upload {
     }
     for (const { block, wanted } of pull.blocks) {
       if (!this.#isThere(block)) continue
-      if (this.#enqueueBlock(block, wanted)) this.#cache.request(this.file, block, effects)
+      if (this.#enqueueChunks(block, 0, this.#chunksOf(block), wanted)) this.#cache.request(this.file, block, effects)
     }
+    const together = this.#blocksTogether(pull.rate)
     for (const { first, count } of pull.ranges) {
-      for (let block = first as number; block < first + count; block++) {
-        if (!this.#layout.hasBlock(blockIndex(block)) || this.#isQueueFull) break
-        if (!this.#isThere(blockIndex(block))) continue
-        if (this.#enqueueBlock(block)) this.#cache.request(this.file, block, effects)
+      const end = Math.min(first + count, this.#layout.blockCount)
+      for (let at = first as number; at < end && !this.#isQueueFull; at += together) {
+        this.#enqueueTogether(at, Math.min(end, at + together), effects)
       }
     }
+  }
+
+  /** Whole blocks [first, end): their last chunks, which are shorter, come after all others, because datagrams of one size go out as one message. */
+  #enqueueTogether(first: number, end: number, effects: EffectSink): void {
+    for (const isLast of [false, true]) {
+      for (let block = first; block < end && !this.#isQueueFull; block++) {
+        if (!this.#isThere(blockIndex(block))) continue
+        const chunks = this.#chunksOf(block)
+        const isAny = this.#enqueueChunks(block, isLast ? chunks - 1 : 0, isLast ? chunks : chunks - 1)
+        if (isAny) this.#cache.request(this.file, block, effects)
+      }
+    }
+  }
+
+  /** Blocks that a moment's rate brings. @param rate kbit/s */
+  #blocksTogether(rate: number): number {
+    if (this.#chunksADatagram > 1) return 1
+    return Math.max(1, Math.floor(((rate / 8) * TOGETHER_MS) / BLOCK_BYTES))
+  }
+
+  #chunksOf(block: number): number {
+    return chunkCount(this.#layout.blockBytes(blockIndex(block)), this.#chunkSize)
   }
 
   #isThere(block: BlockIndex): boolean {
@@ -293,13 +318,12 @@ export class Upload {
     return Math.max(1, Math.floor((this.#datagram - CHUNK_HEADER_BYTES) / this.#chunkSize))
   }
 
-  /** @param wanted a bit for each chunk; undefined: all of them @returns whether any of it is to be sent */
-  #enqueueBlock(block: number, wanted?: Uint8Array): boolean {
-    const chunks = chunkCount(this.#layout.blockBytes(blockIndex(block)), this.#chunkSize)
+  /** Of the chunks [first, stop). @param wanted a bit for each chunk; undefined: all of them @returns whether any is to be sent */
+  #enqueueChunks(block: number, first: number, stop: number, wanted?: Uint8Array): boolean {
     const log = this.#sent.get(block)
     const before = this.#queueTail
     const end = this.#queueEnd
-    for (let chunk = 0; chunk < chunks && this.#queueTail < end; chunk++) {
+    for (let chunk = first; chunk < stop && this.#queueTail < end; chunk++) {
       if (wanted !== undefined && (wanted[chunk >> 3]! & (0x80 >> (chunk & 7))) === 0) continue
       const last = log === undefined ? 0 : log[chunk]!
       if (last === 0 || last <= this.#horizon) this.#queue[this.#queueTail++] = block * CHUNKS_MAX + chunk

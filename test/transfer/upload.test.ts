@@ -32,6 +32,15 @@ t.test('what is wanted is sent once, in order, as it stands in the file', async 
   t.strictSame(peer.run(900), [])
 })
 
+t.test('at a high rate neighbouring blocks go together, their shorter last chunks behind all others', async t => {
+  const peer = new Peer()
+  const twoBlocksInTwoMilliseconds = (2 * BLOCK_BYTES * 8) / 2
+  peer.pull({ ranges: [range(4, 3)], rate: twoBlocksInTwoMilliseconds })
+  const full = (block: number) => placesIn(block).slice(0, -1)
+  const last = (block: number) => placesIn(block).slice(-1)
+  t.strictSame(placesOf(peer.run(50)), [...full(4), ...full(5), ...last(4), ...last(5), ...placesIn(6)])
+})
+
 t.test('what was sent is sent again only when the horizon has passed it, and says so', async t => {
   const peer = new Peer()
   peer.pull({ ranges: [range(0, 1)] })
