@@ -7,7 +7,7 @@ import type { Bitmap } from '../content/bitmap.js'
 import type { FullTree, PartialTree } from '../content/tree.js'
 import type { Endpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
-import type { BlockCheck, FoundPart } from '../transfer/effect.js'
+import type { BlockCheck, FoundPart, Stored } from '../transfer/effect.js'
 import type { TransferProgress, TransferResult } from '../transfer/report.js'
 import type { TraceLine } from '../transfer/trace.js'
 import type { BlockIndex, Instant } from '../units.js'
@@ -77,9 +77,7 @@ export type TargetAnswer =
       readonly data: Uint8Array | undefined
       readonly why?: string
     }
-  | { readonly kind: 'block-hashed'; readonly block: BlockIndex; readonly hash: Uint8Array }
-  /** `error` undefined: the octets are in the file. */
-  | { readonly kind: 'block-written'; readonly block: BlockIndex; readonly error: string | undefined }
+  | { readonly kind: 'block-stored'; readonly block: BlockIndex; readonly outcome: Stored }
   /** `found` undefined: there is nothing of an earlier run. */
   | { readonly kind: 'target-found'; readonly found: FoundPart | undefined; readonly error: string | undefined }
   | { readonly kind: 'target-ready'; readonly error: string | undefined }
@@ -127,10 +125,16 @@ export type TargetOrder =
   | { readonly kind: 'prepare-target'; readonly size: number; readonly keep: boolean }
   /** Answer: `target-read`. The block comes back only if its octets hash to `leaf`. */
   | { readonly kind: 'read-target'; readonly block: BlockIndex; readonly leaf: Uint8Array }
-  /** SHA-256 leaf hash (content/tree.ts) of `data`. Answer: `block-hashed`. */
-  | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
-  /** `data` stays unchanged until `block-written` answers. */
-  | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }
+  /**
+   * Write `data`, which stays unchanged until the answer, if its hash (content/tree.ts) is `leaf`, or undefined where that has been
+   * seen to. Answer: `block-stored`.
+   */
+  | {
+      readonly kind: 'store-block'
+      readonly block: BlockIndex
+      readonly data: Uint8Array
+      readonly leaf: Uint8Array | undefined
+    }
   /** Flush what was written by now; then write `journal` at octet `at` of the journal, and flush it. Answer: `target-flushed`. */
   | { readonly kind: 'flush-target'; readonly journal: Uint8Array; readonly at: number }
   /** Flush, rename into place, and remove the journal. Answer: `target-finished`. */

@@ -424,8 +424,7 @@ function giveAnswer(fetch: Fetch, answer: TargetAnswer, now: Instant, effects: E
   fetch.drive(effects, now, (collector, turn) => {
     if (answer.kind === 'target-ready') collector.onTargetReady(answer.error, turn)
     else if (answer.kind === 'target-read') collector.onTargetRead(answer.block, answer.data, turn)
-    else if (answer.kind === 'block-hashed') collector.onBlockHashed(answer.block, answer.hash, turn)
-    else if (answer.kind === 'block-written') collector.onBlockWritten(answer.block, answer.error, turn)
+    else if (answer.kind === 'block-stored') collector.onBlockStored(answer.block, answer.outcome, turn)
     else if (answer.kind === 'target-flushed') collector.onTargetFlushed(answer.error, turn)
     else collector.onTargetFinished(answer.error, turn)
   })

@@ -2,9 +2,11 @@ import type { Digests } from '../ambient.js'
 import { leafHash } from '../content/tree.js'
 import { assert, FileError, unreachable } from '../errors.js'
 import type { Effect, FetchKey, FileKey, Input, OfFetch, TargetAnswer, TargetOrder } from '../host/contract.js'
-import type { FoundPart } from '../transfer/effect.js'
+import type { FoundPart, Stored } from '../transfer/effect.js'
 import { type BlockIndex, blockIndex } from '../units.js'
-import { Hasher } from './hasher.js'
+import { BLOCK_BYTES } from '../wire/layout.js'
+import { BlockThread } from './block-thread.js'
+import type { JobResult } from './block-worker.js'
 import type { SharedContent } from './shared-file.js'
 import type { Target } from './target.js'
 
@@ -12,21 +14,22 @@ import type { Target } from './target.js'
 export type BlockTarget = Pick<
   Target,
   'find' | 'prepare' | 'readBlock' | 'writeBlocks' | 'flush' | 'finish' | 'abandon'
->
+> &
+  // One file, to which a thread may write.
+  Partial<Pick<Target, 'descriptor' | 'onWritten'>>
 
 /** Blocks read or written in one operation: a thread's handing over and back costs as much as some of them. */
 const RUN_MAX = 32
 /** Of a large file so many blocks are gathered before they are written, or as many as come in so many milliseconds. */
 const GATHERED = 16
 const GATHER_MS = 2
-/** Files smaller than this are hashed here and now, and written at once: all of it takes less than starting a thread. */
+/** Smaller files are hashed here and now, and written at once: all of it takes less than starting a thread. */
 const LARGE_BYTES = 16 * 1024 * 1024
 
 export type DiskEffect = Exclude<Effect, { readonly kind: 'report' | 'stopped' }>
 type Read = Extract<Effect, { readonly kind: 'read-block' }>
-type Write = Extract<Effect, { readonly kind: 'write-block' }>
-type Hash = Extract<Effect, { readonly kind: 'hash-block' }>
-type Other = Exclude<TargetOrder, { readonly kind: 'write-block' | 'hash-block' }>
+type Store = Extract<Effect, { readonly kind: 'store-block' }>
+type Other = Exclude<TargetOrder, { readonly kind: 'store-block' }>
 
 export interface DiskOptions {
   readonly digests: Digests
@@ -48,12 +51,13 @@ export class Disk {
   readonly #targets = new Map<FetchKey | undefined, BlockTarget>()
   readonly #pending = new Set<Promise<void>>()
   #reads: Read[] = []
-  #writes: Write[] = []
+  /** Blocks that have the right hash. */
+  #writes: Store[] = []
   #isWriting = false
   #gathering: NodeJS.Timeout | undefined
   #isGathered = false
-  #hasher: Hasher | undefined
-  readonly #hashed: Input[] = []
+  #thread: BlockThread | undefined
+  readonly #stored: Input[] = []
 
   constructor(options: DiskOptions, answer: (inputs: readonly Input[]) => void) {
     this.#options = options
@@ -83,17 +87,14 @@ export class Disk {
 
   perform(effect: DiskEffect): void {
     switch (effect.kind) {
-      case 'hash-block':
-        this.#hash(effect)
+      case 'store-block':
+        this.#store(effect)
         return
       case 'read-block':
         this.#reads.push(effect)
         return
-      case 'write-block':
-        this.#writes.push(effect)
-        return
       case 'prepare-target':
-        if (effect.size >= LARGE_BYTES) this.#hasher ??= new Hasher(() => this.#answer(this.#hashed.splice(0)))
+        if (effect.size >= LARGE_BYTES) this.#thread ??= new BlockThread(() => this.#answer(this.#stored.splice(0)))
         this.#start(this.#carryOut(effect))
         return
       default:
@@ -103,7 +104,8 @@ export class Disk {
 
   /** Starts what was gathered. */
   flush(): void {
-    this.#hasher?.flush()
+    const storing = this.#thread?.flush()
+    if (storing !== undefined) this.#start(storing)
     if (this.#reads.length > 0) {
       const reads = this.#reads
       this.#reads = []
@@ -120,7 +122,7 @@ export class Disk {
     this.#writes = []
     clearTimeout(this.#gathering)
     await Promise.all(this.#pending)
-    await this.#hasher?.close()
+    await this.#thread?.close()
     for (const target of this.#targets.values()) await target.abandon()
     for (const file of this.#files) await file.close()
   }
@@ -145,7 +147,7 @@ export class Disk {
   }
 
   get #hasLarge(): boolean {
-    return this.#hasher !== undefined
+    return this.#thread !== undefined
   }
 
   #start(operation: Promise<void>): void {
@@ -153,12 +155,19 @@ export class Disk {
     void operation.finally(() => this.#pending.delete(operation))
   }
 
-  #hash(order: Hash): void {
-    const { block, data } = order
-    const answer = (hash: Uint8Array) => answerTo(order, { kind: 'block-hashed', block, hash })
-    if (this.#hasher !== undefined && Hasher.canHash(data)) {
-      this.#hasher.add(data, hash => this.#hashed.push(answer(hash)))
-    } else this.#answer([answer(leafHash(this.#options.digests, data))])
+  #store(order: Store): void {
+    const { block, data, leaf } = order
+    const target = this.#targetOf(order)
+    const { descriptor } = target
+    if (this.#thread !== undefined && BlockThread.canSee(data) && (leaf ?? descriptor) !== undefined) {
+      const job = { data, leaf, descriptor, place: block * BLOCK_BYTES }
+      this.#thread.add(job, result => {
+        if (result === 'good' && descriptor === undefined) this.#writes.push(order)
+        else this.#stored.push(storedInput(order, result === 'bad' ? 'bad' : writtenBy(result, target, data.length)))
+      })
+    } else if (leaf !== undefined && Buffer.compare(leafHash(this.#options.digests, data), leaf) !== 0) {
+      this.#answer([storedInput(order, 'bad')])
+    } else this.#writes.push(order)
   }
 
   async #read(run: readonly Read[]): Promise<void> {
@@ -170,11 +179,11 @@ export class Disk {
     this.#answer(blocks.map((block, i) => readInput(file, blockIndex(first + i), block)))
   }
 
-  async #write(run: readonly Write[]): Promise<void> {
+  async #write(run: readonly Store[]): Promise<void> {
     const data = run.map(write => write.data)
     const error = await faultOf(this.#targetOf(run[0]!).writeBlocks(run[0]!.block, data))
     this.#isWriting = false
-    this.#answer(run.map(order => answerTo(order, { kind: 'block-written', block: order.block, error })))
+    this.#answer(run.map(order => storedInput(order, error === undefined ? 'stored' : { error })))
   }
 
   async #carryOut(order: Other & OfFetch): Promise<void> {
@@ -220,13 +229,28 @@ function answerTo({ fetch }: OfFetch, answer: TargetAnswer): Input {
   return fetch === undefined ? answer : { ...answer, fetch }
 }
 
+function storedInput(order: Store, outcome: Stored): Input {
+  return answerTo(order, { kind: 'block-stored', block: order.block, outcome })
+}
+
+/** The thread wrote it, or could not. */
+function writtenBy(result: Exclude<JobResult, 'bad'>, target: BlockTarget, octets: number): Stored {
+  try {
+    target.onWritten?.(octets, result === 'good' ? undefined : result)
+    return 'stored'
+  } catch (error) {
+    if (error instanceof FileError) return { error: error.message }
+    throw error
+  }
+}
+
 function readInput(file: FileKey, block: BlockIndex, read: Uint8Array | string): Input {
   if (typeof read === 'string') return { kind: 'block-read', file, block, data: undefined, why: read }
   return { kind: 'block-read', file, block, data: read }
 }
 
 /** Orders for neighbouring blocks, in runs that can be one operation each. */
-function runsOf<Order extends Read | Write>(orders: readonly Order[]): Order[][] {
+function runsOf<Order extends Read | Store>(orders: readonly Order[]): Order[][] {
   const runs: Order[][] = []
   for (const order of [...orders].sort((a, b) => a.block - b.block)) {
     const run = runs.find(started => isNext(started, order))
@@ -236,11 +260,11 @@ function runsOf<Order extends Read | Write>(orders: readonly Order[]): Order[][]
   return runs
 }
 
-function isNext(run: readonly (Read | Write)[], next: Read | Write): boolean {
+function isNext(run: readonly (Read | Store)[], next: Read | Store): boolean {
   const last = run[run.length - 1]!
   if (run.length >= RUN_MAX || next.block !== last.block + 1) return false
   return (
-    (last.kind === 'write-block' && next.kind === 'write-block' && last.fetch === next.fetch) ||
+    (last.kind === 'store-block' && next.kind === 'store-block' && last.fetch === next.fetch) ||
     (last.kind === 'read-block' && next.kind === 'read-block' && last.file === next.file && last.check === next.check)
   )
 }

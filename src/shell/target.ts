@@ -89,6 +89,19 @@ export class Target {
     }
   }
 
+  /** Of the prepared file: where a thread may write blocks itself, which it tells by `onWritten`. */
+  get descriptor(): number | undefined {
+    return this.#handle?.fd
+  }
+
+  /** Octets were written to the descriptor, or could not be. @throws FileError */
+  onWritten(octets: number, fault?: unknown): void {
+    if (fault !== undefined) throw fileError('write', this.#part, fault)
+    this.#unflushed += octets
+    if (this.#unflushed >= FLUSH_BYTES && !this.#isFlushing && this.#handle !== undefined)
+      void this.#flush(this.#handle)
+  }
+
   /** Writes neighbouring blocks at once. @param blocks unchanged until this ends. @throws FileError */
   async writeBlocks(first: BlockIndex, blocks: readonly Uint8Array[]): Promise<void> {
     assert(this.#handle !== undefined, 'a target is prepared before it is written')
@@ -97,10 +110,9 @@ export class Target {
       for (let at = first * BLOCK_BYTES; left.length > 0; ) {
         const { bytesWritten } = await this.#handle.writev(left, at)
         at += bytesWritten
-        this.#unflushed += bytesWritten
+        this.onWritten(bytesWritten)
         left = behind(left, bytesWritten)
       }
-      if (this.#unflushed >= FLUSH_BYTES && !this.#isFlushing) void this.#flush(this.#handle)
     } catch (error) {
       throw fileError('write', this.#part, error)
     }

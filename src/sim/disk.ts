@@ -3,6 +3,7 @@ import type { Digests } from '../ambient.js'
 import { type HashTree, leafHash } from '../content/tree.js'
 import { assert, unreachable } from '../errors.js'
 import type { Effect, FileKey, Input } from '../host/contract.js'
+import type { Stored } from '../transfer/effect.js'
 import { type BlockIndex, type Milliseconds, ms } from '../units.js'
 import { BLOCK_BYTES } from '../wire/layout.js'
 import type { SeededRandom } from './random.js'
@@ -56,8 +57,6 @@ export class Disk {
     switch (order.kind) {
       case 'read-block':
         return () => this.read(order.file, order.block)
-      case 'hash-block':
-        return () => this.hash(order.block, order.data)
       case 'read-target':
         return () => this.#openTarget('read').read(order)
       case 'find-target':
@@ -65,9 +64,9 @@ export class Disk {
         return () => ({ kind: 'target-found', found: this.target?.find(), error: undefined })
       case 'prepare-target':
         return () => this.prepare(order)
-      case 'write-block':
+      case 'store-block':
         this.target?.order(order)
-        return () => this.write(order)
+        return () => this.store(order)
       case 'flush-target':
         this.target?.order(order)
         return () => this.flush(order)
@@ -94,10 +93,6 @@ export class Disk {
     return isAsPromised ? answer(data) : answer(undefined, 'changed')
   }
 
-  hash(block: BlockIndex, data: Uint8Array): Input {
-    return { kind: 'block-hashed', block, hash: leafHash(this.#digests, data) }
-  }
-
   prepare(order: Order<'prepare-target'>): Input {
     if (this.settings.failing === 'prepare') return { kind: 'target-ready', error: 'EACCES: permission denied' }
     this.target ??= new TargetDisk()
@@ -105,12 +100,17 @@ export class Disk {
     return { kind: 'target-ready', error: undefined }
   }
 
-  write(order: Order<'write-block'>): Input {
-    const { block } = order
+  store(order: Order<'store-block'>): Input {
+    const { block, data, leaf } = order
     const target = this.#openTarget(`write of block ${block}`)
-    if (this.settings.failing === 'write') return { kind: 'block-written', block, error: 'ENOSPC: no space left' }
+    const answer = (outcome: Stored): Input => ({ kind: 'block-stored', block, outcome })
+    if (leaf !== undefined && !isEqual(leaf, leafHash(this.#digests, data))) {
+      target.refuse(order)
+      return answer('bad')
+    }
+    if (this.settings.failing === 'write') return answer({ error: 'ENOSPC: no space left' })
     target.write(order)
-    return { kind: 'block-written', block, error: undefined }
+    return answer('stored')
   }
 
   flush(order: Order<'flush-target'>): Input {

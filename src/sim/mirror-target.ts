@@ -25,7 +25,7 @@ export class MirrorTarget extends TargetDisk {
     assert(order.size === this.#original.length && !order.keep, 'it is another file')
   }
 
-  override write({ block, data }: Order<'write-block'>): void {
+  override write({ block, data }: Order<'store-block'>): void {
     assert(Buffer.compare(data, this.#blockOf(block)) === 0, `block ${block} is written with wrong octets`)
     this.written.add(block)
   }

@@ -28,7 +28,7 @@ export class TargetDisk {
   /** Blocks that differ, perhaps, from `#durable`. */
   readonly #dirty = new Set<BlockIndex>()
   /** Orders that are given and not carried out. */
-  readonly #writing = new Set<Order<'write-block'>>()
+  readonly #writing = new Set<Order<'store-block'>>()
   readonly #flushing = new Set<Flush>()
 
   /** As a reader sees it. */
@@ -63,12 +63,12 @@ export class TargetDisk {
     this.#dirty.clear()
   }
 
-  order(order: Order<'write-block'> | Flush): void {
-    if (order.kind === 'write-block') this.#writing.add(order)
+  order(order: Order<'store-block'> | Flush): void {
+    if (order.kind === 'store-block') this.#writing.add(order)
     else this.#flushing.add(order)
   }
 
-  write(order: Order<'write-block'>): void {
+  write(order: Order<'store-block'>): void {
     this.#writing.delete(order)
     const { block, data } = order
     const start = block * BLOCK_BYTES
@@ -77,6 +77,11 @@ export class TargetDisk {
     this.#part.set(data, start)
     this.#dirty.add(block)
     this.written.add(block)
+  }
+
+  /** It is not what it should be. */
+  refuse(order: Order<'store-block'>): void {
+    this.#writing.delete(order)
   }
 
   flush(order: Flush): void {

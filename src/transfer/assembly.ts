@@ -9,7 +9,7 @@ import { BLOCK_BYTES } from '../wire/layout.js'
 export const OPEN_BLOCKS_MAX = 1_024
 
 /** parked: whole, but its leaf hash is not known yet. */
-export type BlockState = 'receiving' | 'parked' | 'hashing' | 'writing'
+export type BlockState = 'receiving' | 'parked' | 'storing'
 
 export interface OpenBlock {
   readonly index: BlockIndex

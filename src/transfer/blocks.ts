@@ -1,6 +1,6 @@
 // A block's way at the collector, from its chunks to the disk:
 //
-//   chunk -> its place in the block's buffer -> [parked until its leaf hash is known] -> hash -> write -> done
+//   chunk -> its place in the block's buffer -> [parked until its leaf hash is known] -> hashed and written -> done
 //
 // Nothing is written that the tree does not confirm. What the local file gave was checked when it was read.
 import type { Bitmap } from '../content/bitmap.js'
@@ -32,7 +32,7 @@ export class Blocks {
   readonly #have: Have
   /** Wanted blocks that are not done. */
   #left: number
-  /** Blocks that are to be written when there is a file to write to. */
+  /** Blocks that are to be stored when there is a file to write to. */
   #waiting: OpenBlock[] | undefined = []
   /** Blocks whose last chunk came in this turn. */
   #whole: OpenBlock[] = []
@@ -69,7 +69,7 @@ export class Blocks {
   onTargetReady(effects: EffectSink): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
-    for (const open of waiting) this.#write(open, effects)
+    for (const open of waiting) this.#store(open, effects)
   }
 
   /** An earlier run left these blocks. */
@@ -190,25 +190,17 @@ export class Blocks {
     }
   }
 
-  /** @returns the source numbers of the paths that gave chunks of a bad block; undefined where all is well */
-  onHashed(
-    block: BlockIndex,
-    hash: Uint8Array,
-    effects: EffectSink,
-  ): { open: OpenBlock; suspects: Set<number> } | undefined {
+  /** A block is not what its leaf hash says. @returns it, and the source numbers of the paths that gave chunks of it */
+  onBad(block: BlockIndex): { open: OpenBlock; suspects: Set<number> } | undefined {
     const open = this.#work.assembly.find(block)
-    if (open?.state !== 'hashing') return undefined
-    if (this.#tree.leaf(block)?.every((octet, i) => octet === hash[i])) {
-      this.#write(open, effects)
-      return undefined
-    }
+    if (open?.state !== 'storing') return undefined
     this.counters.badBlocks++
     return { open, suspects: new Set([...open.sources].filter(source => source >= PATH_SOURCES_FROM)) }
   }
 
-  onWritten(block: BlockIndex): void {
+  onStored(block: BlockIndex): void {
     const open = this.#work.assembly.find(block)
-    if (open?.state !== 'writing') return
+    if (open?.state !== 'storing') return
     this.#have.add(block)
     this.#left--
     this.bytes += open.bytes
@@ -262,20 +254,20 @@ export class Blocks {
 
   #onWhole(open: OpenBlock, effects: EffectSink): void {
     this.#work.release(open)
-    if (open.sources.every(source => source < PATH_SOURCES_FROM)) this.#write(open, effects)
-    else if (this.#tree.leaf(open.index) === undefined) {
+    if (isChecked(open) || this.#tree.leaf(open.index) !== undefined) {
+      open.state = 'storing'
+      this.#store(open, effects)
+    } else {
       open.state = 'parked'
       this.#parked++
       this.#changes++
-    } else {
-      open.state = 'hashing'
-      effects.push({ kind: 'hash-block', block: open.index, data: open.data })
     }
   }
 
-  #write(open: OpenBlock, effects: EffectSink): void {
-    open.state = 'writing'
-    if (this.#waiting === undefined) effects.push({ kind: 'write-block', block: open.index, data: open.data })
+  #store(open: OpenBlock, effects: EffectSink): void {
+    const { index, data } = open
+    const leaf = isChecked(open) ? undefined : this.#tree.leaf(index)
+    if (this.#waiting === undefined) effects.push({ kind: 'store-block', block: index, data, leaf })
     else this.#waiting.push(open)
   }
 
@@ -283,6 +275,11 @@ export class Blocks {
     this.counters.duplicateChunks++
     this.#ledger.onDuplicate(this.#layout.blockStart(block) + offset)
   }
+}
+
+/** Whether all of it is from the local file, where it was checked. */
+function isChecked(open: OpenBlock): boolean {
+  return open.sources.every(source => source < PATH_SOURCES_FROM)
 }
 
 /** Whether octets are several whole chunks of a block, one after the other. */

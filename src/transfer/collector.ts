@@ -11,10 +11,9 @@ import type { ReceiveBatch } from '../wire/batch.js'
 import * as bulk from '../wire/bulk.js'
 import { BLOCK_BYTES, ERROR_CODE, TAG } from '../wire/layout.js'
 import { runLength } from '../wire/run.js'
-import type { OpenBlock } from './assembly.js'
 import { Blocks } from './blocks.js'
 import type { CollectorOptions, PeerSource, Source } from './collector-options.js'
-import type { CollectorEvent, Turn } from './effect.js'
+import type { CollectorEvent, Stored, Turn } from './effect.js'
 import { FATAL_ERRORS } from './fatal-errors.js'
 import { Goodput } from './goodput.js'
 import { Have } from './have.js'
@@ -267,17 +266,11 @@ export class Collector {
     this.#advance(turn)
   }
 
-  onBlockHashed(block: BlockIndex, hash: Uint8Array, turn: Turn): void {
+  onBlockStored(block: BlockIndex, outcome: Stored, turn: Turn): void {
     if (this.#state !== 'collecting') return
-    const bad = this.#blocks.onHashed(block, hash, turn.effects)
-    if (bad !== undefined) this.#onBadBlock(bad.open, bad.suspects, turn)
-    this.#advance(turn)
-  }
-
-  onBlockWritten(block: BlockIndex, error: string | undefined, turn: Turn): void {
-    if (this.#state !== 'collecting') return
-    if (error === undefined) this.#blocks.onWritten(block)
-    else this.#finish({ kind: 'disk', detail: error }, turn)
+    if (outcome === 'stored') this.#blocks.onStored(block)
+    else if (outcome === 'bad') this.#onBadBlock(block, turn)
+    else this.#finish({ kind: 'disk', detail: outcome.error }, turn)
     this.#advance(turn)
   }
 
@@ -365,7 +358,10 @@ export class Collector {
   }
 
   /** Only a block that one peer gave alone says who lied; a mixed one is fetched again from one peer. */
-  #onBadBlock(open: OpenBlock, suspects: ReadonlySet<number>, turn: Turn): void {
+  #onBadBlock(block: BlockIndex, turn: Turn): void {
+    const bad = this.#blocks.onBad(block)
+    if (bad === undefined) return
+    const { open, suspects } = bad
     this.trace?.add('block:bad', { block: open.index, suspects: this.#work.namesOf(suspects) })
     if (suspects.size === 1) {
       const liar = this.#work.paths[[...suspects][0]! - PATH_SOURCES_FROM]!

@@ -24,10 +24,18 @@ export type TransferEffect =
       /** Whose target it is, where it is not a collector that reads its own. */
       readonly fetch?: number | undefined
     }
-  | { readonly kind: 'hash-block'; readonly block: BlockIndex; readonly data: Uint8Array }
-  | { readonly kind: 'write-block'; readonly block: BlockIndex; readonly data: Uint8Array }
+  | {
+      readonly kind: 'store-block'
+      readonly block: BlockIndex
+      readonly data: Uint8Array
+      /** What it must hash to; undefined: that has been seen to. */
+      readonly leaf: Uint8Array | undefined
+    }
   | { readonly kind: 'flush-target'; readonly journal: Uint8Array; readonly at: number }
   | { readonly kind: 'finish-target' }
+
+/** What became of a block: nothing of a bad one, which is not what its leaf hash says, was written; `error` is the disk's, for people. */
+export type Stored = 'stored' | 'bad' | { readonly error: string }
 
 /** Where effects go: a host's own list takes them among its others. */
 export interface EffectSink {

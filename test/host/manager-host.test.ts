@@ -54,7 +54,7 @@ t.test('stop says goodbye to the members and reports the end once', async t => {
   turn(20, { kind: 'goodbye', session: 7n, sequence: sequence(3), ack: true, reason: REASON.MANAGER_CLOSING })
   t.strictSame(effects, [{ kind: 'stopped', why: 'asked' }])
   host.step({ kind: 'tick' }, instant(30), effects)
-  host.step({ kind: 'block-written', block: 0 as never, error: undefined }, instant(30), effects)
+  host.step({ kind: 'block-stored', block: 0 as never, outcome: 'stored' }, instant(30), effects)
   t.equal(effects.length, 1)
   t.equal(host.deadline(), Infinity)
 })

@@ -220,11 +220,12 @@ function answerOf(computer: Computer, effect: Exclude<Effect, { kind: 'report' |
       return { kind: 'target-ready', error: undefined }
     case 'flush-target':
       return { kind: 'target-flushed', error: undefined }
-    case 'hash-block':
-      return { kind: 'block-hashed', block: effect.block, hash: leafHash(DIGESTS, effect.data) }
-    case 'write-block':
-      targetOf(computer, effect.fetch).set(effect.data, effect.block * BLOCK_BYTES)
-      return { kind: 'block-written', block: effect.block, error: undefined }
+    case 'store-block': {
+      const { fetch, block, data, leaf } = effect
+      const isBad = leaf !== undefined && Buffer.compare(leafHash(DIGESTS, data), leaf) !== 0
+      if (!isBad) targetOf(computer, fetch).set(data, block * BLOCK_BYTES)
+      return { kind: 'block-stored', block, outcome: isBad ? 'bad' : 'stored' }
+    }
     case 'finish-target':
       return { kind: 'target-finished', error: undefined }
   }

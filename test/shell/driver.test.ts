@@ -50,17 +50,19 @@ t.test('effects are performed in order, and what they bring comes in later turns
   const host = new ScriptedHost()
   const seen: string[] = []
   const data = Uint8Array.of(1, 2, 3)
-  const driver = await open(host, { onEvent: event => seen.push(nameOf(event)) })
+  const target = await Target.at(join(t.testdir(), 'out'))
+  const driver = await open(host, { disk: { digests, target }, onEvent: event => seen.push(nameOf(event)) })
   host.on('tick', effects => {
-    effects.push(report('first'), { kind: 'hash-block', block: blockIndex(7), data }, report('second'))
+    const leaf = leafHash(digests, Uint8Array.of(1, 2, 4))
+    effects.push(report('first'), { kind: 'store-block', block: blockIndex(7), data, leaf }, report('second'))
   })
-  host.on('block-hashed', (effects, input) => {
-    seen.push('hashed')
-    t.strictSame(input, { kind: 'block-hashed', block: 7, hash: leafHash(digests, data) })
+  host.on('block-stored', (effects, input) => {
+    seen.push('stored')
+    t.strictSame(input, { kind: 'block-stored', block: 7, outcome: 'bad' })
     effects.push({ kind: 'stopped', why: 'asked' })
   })
   await driver.done
-  t.strictSame(seen, ['first', 'second', 'hashed'])
+  t.strictSame(seen, ['first', 'second', 'stored'])
 })
 
 t.test('what is due is sent before anyone hears of the turn', async t => {
@@ -98,9 +100,10 @@ t.test('blocks are read, written and finished, each answered by an input', async
     effects.push({ kind: 'read-block', file: 0, block, check: 'times', into: new Uint8Array(BLOCK_BYTES) }),
   )
   host.on('block-read', (effects, input) => {
-    if (input.kind === 'block-read') effects.push({ kind: 'write-block', block, data: input.data! })
+    if (input.kind !== 'block-read') return
+    effects.push({ kind: 'store-block', block, data: input.data!, leaf: leafHash(digests, input.data!) })
   })
-  host.on('block-written', effects => effects.push({ kind: 'finish-target' }))
+  host.on('block-stored', effects => effects.push({ kind: 'finish-target' }))
   host.on('target-finished', (effects, input) => {
     t.strictSame(input, { kind: 'target-finished', error: undefined })
     effects.push({ kind: 'stopped', why: 'collected' })

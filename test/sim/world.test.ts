@@ -188,9 +188,9 @@ t.test('orders to the disk are carried out and answered', async t => {
   const lastBlock = content.subarray(BLOCK_BYTES)
   const orders: Effect[] = [
     { kind: 'read-block', file: 0, block: blockIndex(1), check: 'hash', into: new Uint8Array(BLOCK_BYTES) },
-    { kind: 'hash-block', block: blockIndex(1), data: lastBlock },
     { kind: 'prepare-target', size: content.length, keep: false },
-    { kind: 'write-block', block: blockIndex(1), data: lastBlock },
+    { kind: 'store-block', block: blockIndex(1), data: lastBlock, leaf: leafHash(DIGESTS, lastBlock) },
+    { kind: 'store-block', block: blockIndex(0), data: lastBlock, leaf: leafHash(DIGESTS, content) },
   ]
   const { host, station, world } = order(orders, { files: [{ content, tree: treeOf(content) }] })
   world.run({ until: SOON })
@@ -200,9 +200,9 @@ t.test('orders to the disk are carried out and answered', async t => {
       .slice(1),
     [
       { kind: 'block-read', file: 0, block: 1, data: lastBlock },
-      { kind: 'block-hashed', block: 1, hash: leafHash(DIGESTS, lastBlock) },
       { kind: 'target-ready', error: undefined },
-      { kind: 'block-written', block: 1, error: undefined },
+      { kind: 'block-stored', block: 1, outcome: 'stored' },
+      { kind: 'block-stored', block: 0, outcome: 'bad' },
     ],
   )
   t.strictSame(station.disk.target?.content.subarray(BLOCK_BYTES), lastBlock)
@@ -246,7 +246,7 @@ t.test('a disk fails where it is told to', async t => {
   const errorAt = (failing: 'prepare' | 'write' | 'finish') => {
     const orders: Effect[] = [
       { kind: 'prepare-target', size: 1, keep: false },
-      { kind: 'write-block', block: blockIndex(0), data: Uint8Array.of(1) },
+      { kind: 'store-block', block: blockIndex(0), data: Uint8Array.of(1), leaf: undefined },
     ]
     const { host, station, world } = order(failing === 'prepare' ? orders.slice(0, 1) : orders, { disk: { failing } })
     world.run({ until: SOON })
@@ -254,7 +254,7 @@ t.test('a disk fails where it is told to', async t => {
     return host().inputs.at(-1)!.input
   }
   t.match(errorAt('prepare'), { kind: 'target-ready', error: 'EACCES: permission denied' })
-  t.match(errorAt('write'), { kind: 'block-written', error: 'ENOSPC: no space left' })
+  t.match(errorAt('write'), { kind: 'block-stored', outcome: { error: 'ENOSPC: no space left' } })
   t.match(errorAt('finish'), { kind: 'target-finished', error: 'EACCES: permission denied' })
   const files = [{ content: Uint8Array.of(1), tree: undefined }]
   const read: Effect = {

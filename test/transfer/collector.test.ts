@@ -44,9 +44,7 @@ t.test('only the blocks that are wanted come, from all peers and where datagrams
       const swarm = new Swarm({ size: 99 * BLOCK_BYTES + 5, hasOwn, peers: 3, loss: 0.05, seed: every, blocks }).run()
       t.equal(swarm.finished?.failure, undefined)
       const written = new Bitmap(100)
-      for (const order of swarm.orders) {
-        if (order.kind === 'write-block' && !written.set(order.block)) t.fail(`block ${order.block} is written twice`)
-      }
+      for (const block of swarm.written) if (!written.set(block)) t.fail(`block ${block} is written twice`)
       t.strictSame(written, blocks, `${blocks.count} blocks`)
       const fragments = swarm.finished?.fragments ?? []
       const bytes = fragments.reduce((sum, fragment) => sum + fragment.bytes, 0)
@@ -68,9 +66,8 @@ t.test('with other blocks wanted than in an earlier run, only those that it lack
   const swarm = new Swarm({ ...options, earlier: [0, 1, 2, 50, 51] }).run()
   const { failure, fragments } = swarm.finished!
   t.equal(failure, undefined)
-  const written = swarm.orders.flatMap(order => (order.kind === 'write-block' ? [order.block] : []))
   t.strictSame(
-    written.sort((a, b) => a - b),
+    swarm.written.sort((a, b) => a - b),
     [3, 99],
   )
   t.strictSame(
@@ -83,10 +80,7 @@ t.test('with other blocks wanted than in an earlier run, only those that it lack
   )
   const nothing = new Swarm({ ...options, earlier: [1, 2, 3, 51, 99] }).run()
   t.equal(nothing.finished?.failure, undefined)
-  t.notOk(
-    nothing.orders.some(({ kind }) => kind === 'write-block'),
-    'all of it is there',
-  )
+  t.strictSame(nothing.written, [], 'all of it is there')
 })
 
 t.test('its own fragment a collector reads from its own file, and nothing else', async t => {
@@ -236,7 +230,7 @@ t.test('where every peer lies the transfer fails and nothing false is written', 
   const swarm = new Swarm({ size: MEGABYTE, peers: 2 })
   for (const peer of swarm.peers) peer.content = swarm.file.content.map(octet => octet ^ 0x10)
   t.equal(failureOf(swarm.run())?.kind, 'incomplete')
-  t.notOk(swarm.orders.some(order => order.kind === 'write-block'))
+  t.strictSame(swarm.written, [])
 })
 
 t.test('where every peer lies an own copy still gives the file', async t => {
@@ -267,7 +261,7 @@ t.test('whole blocks wait for their hash pages, and are verified then', async t 
     filter: (datagram, _, now) => datagram[1] !== TAG.TREE || now > 5_600,
   })
   swarm.run(550)
-  t.notOk(swarm.orders.some(order => order.kind === 'hash-block' || order.kind === 'write-block'))
+  t.notOk(swarm.orders.some(order => order.kind === 'store-block'))
   t.equal(swarm.verified, 0)
   t.ok(swarm.peers[0]!.chunks + swarm.peers[1]!.chunks >= blockCount * 45)
   expectWhole(t, swarm.run())
@@ -279,7 +273,7 @@ t.test('data is asked for before there is a file to write to, and waits for it',
   t.ok(swarm.peers.every(peer => peer.chunks > 0))
   t.equal(swarm.verified, 0)
   t.strictSame(
-    swarm.orders.filter(({ kind }) => kind === 'write-block' || kind === 'finish-target'),
+    swarm.orders.filter(({ kind }) => kind === 'store-block' || kind === 'finish-target'),
     [],
   )
   expectWhole(t, swarm.run())
@@ -337,7 +331,7 @@ t.test('where large datagrams of one peer vanish after a while no block comes tw
     datagram.length <= 1_200 || peer.number !== 1 || now < 5_100
   const swarm = new Swarm({ size: 6 * MEGABYTE, peers: 3, rates: [50, 50, 50], filter }).run()
   expectWhole(t, swarm)
-  t.equal(swarm.orders.filter(order => order.kind === 'write-block').length, Math.ceil((6 * MEGABYTE) / BLOCK_BYTES))
+  t.equal(swarm.written.length, Math.ceil((6 * MEGABYTE) / BLOCK_BYTES))
 })
 
 t.test('datagrams beyond the credit are counted and dropped, strange ones are refused', async t => {
@@ -515,8 +509,9 @@ t.test('nothing that comes when it is over starts it anew', async t => {
     collector.onJoined(sourceOf(peers[0]!), turn)
     collector.onLeft(peers[0]!.endpoint, turn)
     collector.onBlockRead(0, 0 as never, undefined, 'gone', turn)
-    collector.onBlockHashed(0 as never, new Uint8Array(32), turn)
-    collector.onBlockWritten(0 as never, 'late', turn)
+    for (const outcome of ['stored', 'bad', { error: 'late' }] as const) {
+      collector.onBlockStored(0 as never, outcome, turn)
+    }
     collector.onTargetReady('late', turn)
     collector.onTargetRead(0 as never, undefined, turn)
     collector.onTargetFlushed('late', turn)
@@ -537,8 +532,11 @@ function expectWhole(t: Test, swarm: Swarm, what = '') {
   const { failure, fragments } = swarm.finished
   t.equal(failure, undefined, what)
   t.ok(swarm.isWhole, `${what} is identical`)
-  const writes = swarm.orders.filter(order => order.kind === 'write-block').length
-  t.equal(writes, Math.ceil(swarm.file.content.length / BLOCK_BYTES), `${what}: every block is written once`)
+  t.equal(
+    swarm.written.length,
+    Math.ceil(swarm.file.content.length / BLOCK_BYTES),
+    `${what}: every block is written once`,
+  )
   let octets = 0
   for (const { bytes, localBytes, sources } of fragments) {
     const came = sources.reduce((sum, source) => sum + source.bytes, localBytes)

@@ -116,7 +116,7 @@ t.test('a transfer goes on with what is there, and asks for nothing of it', asyn
   const swarm = new Swarm({ size: SIZE, peers: 2, earlier: [0, 1, 2, 20, 39] }).run()
   t.ok(swarm.isWhole)
   t.strictSame(swarm.events[0], { kind: 'resumed', bytes: 5 * BLOCK_BYTES - 77, dropped: undefined })
-  const written = swarm.orders.flatMap(order => (order.kind === 'write-block' ? [order.block as number] : []))
+  const { written } = swarm
   t.equal(written.length, 35)
   t.ok([0, 1, 2, 20, 39].every(block => !written.includes(block)))
   t.match(swarm.orders[0], { kind: 'prepare-target', keep: true })
@@ -131,7 +131,7 @@ t.test('while what is there is checked the rest is fetched, and then what was wr
     bytes: 3 * BLOCK_BYTES - 77,
     dropped: 'was changed by others',
   })
-  const written = swarm.orders.flatMap(order => (order.kind === 'write-block' ? [order.block as number] : []))
+  const { written } = swarm
   t.equal(written.length, 37)
   t.ok([0, 2, 39].every(block => !written.includes(block)))
   const flushes = swarm.orders.filter(order => order.kind === 'flush-target')

@@ -11,7 +11,7 @@ import { SeededRandom } from '../../src/sim/random.js'
 import { Collector } from '../../src/transfer/collector.js'
 import type { Source } from '../../src/transfer/collector-options.js'
 import { judgeEarlierRun } from '../../src/transfer/earlier-run.js'
-import type { CollectorEvent, TransferEffect, Turn } from '../../src/transfer/effect.js'
+import type { CollectorEvent, Stored, TransferEffect, Turn } from '../../src/transfer/effect.js'
 import { Uploads } from '../../src/transfer/uploads.js'
 import { type BlockIndex, blockIndex, earliest, type Instant, instant, sequence } from '../../src/units.js'
 import { ReceiveBatch, SendBatch } from '../../src/wire/batch.js'
@@ -87,6 +87,8 @@ export class Swarm {
   readonly events: CollectorEvent[] = []
   /** Everything that the collector ordered. */
   readonly orders: TransferEffect[] = []
+  /** Blocks that were written, in that order. */
+  readonly written: number[] = []
   readonly collector: Collector
   target = new Uint8Array(0)
   /** What the disk of the collector gives instead of blocks. */
@@ -365,6 +367,14 @@ export class Swarm {
     }
   }
 
+  #store({ block, data, leaf }: Extract<TransferEffect, { kind: 'store-block' }>, error: string | undefined): Stored {
+    if (leaf !== undefined && Buffer.compare(leafHash(DIGESTS, data), leaf) !== 0) return 'bad'
+    this.target.set(data, block * BLOCK_BYTES)
+    if (error !== undefined) return { error }
+    this.written.push(block)
+    return 'stored'
+  }
+
   #answerOf(order: TransferEffect): (turn: Turn) => void {
     const { collector } = this
     const failed = (step: SwarmOptions['failing']) => (this.#options.failing === step ? `${step} failed` : undefined)
@@ -387,13 +397,8 @@ export class Swarm {
           const data = this.ownFileIs === 'whole' ? blockOf(this.file.content, order.block) : undefined
           collector.onBlockRead(order.file, order.block, data, 'has changed', turn)
         }
-      case 'hash-block':
-        return turn => collector.onBlockHashed(order.block, leafHash(DIGESTS, order.data), turn)
-      case 'write-block':
-        return turn => {
-          this.target.set(order.data, order.block * BLOCK_BYTES)
-          collector.onBlockWritten(order.block, failed('write'), turn)
-        }
+      case 'store-block':
+        return turn => collector.onBlockStored(order.block, this.#store(order, failed('write')), turn)
       case 'finish-target':
         return turn => collector.onTargetFinished(failed('finish'), turn)
     }

@@ -174,7 +174,7 @@ t.test('a chunk goes to its place if it is exactly one missing chunk', async t =
   t.strictSame([...open.sources], [8, 9])
   t.strictSame([open.resent.has(0), open.resent.has(1)], [false, true])
   t.strictSame(open.data, content.slice(BLOCK_BYTES))
-  open.state = 'hashing'
+  open.state = 'storing'
   t.equal(assembly.place(open, 0, chunkAt(0, CHUNK), 9, false), 'duplicate')
   assembly.reset(open)
   t.strictSame([open.state, open.have.count, open.resent.count, open.sources[0]], ['receiving', 0, 0, 0])
