@@ -48,6 +48,7 @@ import type { EffectSink } from './effect.js'
 import type { Have } from './have.js'
 import { IP_UDP_BYTES, Pacer } from './pacer.js'
 import { TRAINS } from './train.js'
+import type { UploadOptions } from './upload-options.js'
 
 /** Datagrams that a collector gets before it has proven that they arrive (RFC 9000, section 21.4: optimistic ACKs). */
 export const CREDIT_UNPROVEN = 256
@@ -69,22 +70,6 @@ const HAVE_MS = 50
 const TOGETHER_MS = 2
 /** And after this long the upload is forgotten. */
 const FORGET_MS = 10_000
-
-export interface UploadOptions {
-  readonly to: Endpoint
-  readonly session: bigint
-  readonly file: number
-  readonly tree: HashTree
-  /** What is there of a file that is being collected; undefined: all of it. */
-  readonly have?: Have | undefined
-  readonly cache: BlockCache
-  /** Where this upload's clock has its zero: random, so that stamps prove receipt. */
-  readonly clockZero: number
-  /** UDP payload of the longest datagram that our own interface carries. */
-  readonly datagramMax: number
-  /** Milliseconds of the rate to be sent at once, at most; undefined: the pacer's own. */
-  readonly burst?: number | undefined
-}
 
 export class Upload {
   readonly to: Endpoint
