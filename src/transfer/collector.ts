@@ -244,7 +244,7 @@ export class Collector {
     this.#turnAt = turn.now
     if (this.#touched.size > 0) this.onListed(turn)
     for (const path of this.#touched) {
-      const mayProbe = !this.#work.active.some(other => other !== path && other.isProbing)
+      const mayProbe = !this.#work.isProbedBeside(path)
       path.endBatch(turn.now, mayProbe, hasMore)
       if (path.badBlocks >= BAD_BLOCKS_MAX) this.#dropPath(path, 'sent bad data', turn)
       if (path.breaches >= BREACHES_MAX) this.#dropPath(path, 'sends more than it may', turn)

@@ -32,14 +32,15 @@ export class Pulls {
   next(now: Instant): AddressedPull | undefined {
     if (this.#outgoing.length === 0) {
       this.#work.share(this.#options.limit)
-      for (const path of this.#work.paths) this.#pull(path, now)
+      const { active } = this.#work
+      for (const path of this.#work.paths) this.#pull(path, active.length, now)
     }
     return this.#outgoing.shift()
   }
 
-  #pull(path: Path, now: Instant): void {
+  #pull(path: Path, active: number, now: Instant): void {
     if (!path.isPulled) return
-    const window = path.windowDatagrams(this.#bufferShare(path))
+    const window = path.windowDatagrams(this.#bufferShare(path, active))
     if (path.pullDueAt() > now && !(path.isWaitedFor && path.isPullEarly(now, window))) return
     path.loss.advance(now, path.roundTrip.smoothed)
     path.congestion.onPaced(path.pacingRate, now)
@@ -57,9 +58,9 @@ export class Pulls {
     for (const message of pulls) this.#outgoing.push({ to: path.endpoint, message })
   }
 
-  /** Datagrams that one path may send us in one burst. */
-  #bufferShare(path: Path): number {
+  /** Datagrams that one of `active` paths may send us in one burst. */
+  #bufferShare(path: Path, active: number): number {
     const datagrams = (this.#options.receiveBuffer * BUFFER_SHARE) / (path.longest + BUFFER_CHARGE)
-    return Math.max(8, datagrams / Math.max(1, this.#work.active.length))
+    return Math.max(8, datagrams / Math.max(1, active))
   }
 }

@@ -70,6 +70,11 @@ export class Work {
   }
 
   /** Of each peer that lives. */
+  /** Whether another path takes the upward probe that all share. */
+  isProbedBeside(path: Path): boolean {
+    return this.paths.some(other => other !== path && other.state === 'active' && other.isProbing)
+  }
+
   get progress(): readonly PeerProgress[] {
     const alive = this.paths.filter(path => path.state !== 'dead')
     return alive.map(path => ({ ...path.progress, has: this.#shareOf(path) }))
