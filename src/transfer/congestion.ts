@@ -150,8 +150,7 @@ export class Congestion {
       const window = this.#competition.windowOf(this)
       return Math.max(RATE_MIN, window / (this.#roundTrip + this.#delay))
     }
-    const measured = Math.max(this.#best, this.#bestBefore)
-    return Math.max(RATE_MIN, measured === 0 ? this.#initialRate : measured)
+    return Math.max(RATE_MIN, Math.max(this.#best, this.#bestBefore) || this.#initialRate)
   }
 
   get pacingRate(): number {
@@ -263,13 +262,12 @@ export class Congestion {
     this.#headroom.onRound(round.queueHigh, this.#queue.target(round.roundTrip), now)
     const low = this.#isLow(round.queueHigh)
     this.#lowRounds = low ? this.#lowRounds + 1 : 0
-    const total = round.received + round.lost
     const mayLearn = this.#state === 'startup' ? this.#startLoss.isChance(round) : this.#state !== 'up'
     if (this.#lowRounds >= 2 && mayLearn) this.#floor.learn(round)
     this.#floor.bound(round)
     // What a drain loses was sent before.
     if (this.#state === 'drain') this.#collapse.clear()
-    else if (this.#collapse.onRound(round.lost, total, this.floor) && this.#state !== 'compete') {
+    else if (this.#collapse.onRound(round.lost, round.received + round.lost, this.floor) && this.#state !== 'compete') {
       this.#fallBack(now)
       return
     }
@@ -288,7 +286,10 @@ export class Congestion {
     const isFull = this.#fullPipe.onRound(this.bandwidth, state)
     const rises = state === 'startup' && this.#startLoss.rises(round)
     if (state === 'up' && this.#lowRounds > 0 && this.#fullPipe.brings(this.#sent(1))) this.#upGain = UP_FAST
-    if (!congested && !isFull && !rises) return
+    const isFlood = state === 'startup' && this.#startLoss.isFlood(round)
+    // Others flood the link, too: what came is our part of it.
+    if (isFlood) this.#best = Math.min(this.bandwidth, Math.max(RATE_MIN, this.#sent(1)))
+    if (!congested && !isFull && !rises && !isFlood) return
     this.#showsQueue = false
     this.#mayBeMore = state === 'startup' || (!congested && this.#fullPipe.hasGrown)
     this.#drain(round.queue - this.#foreignQueue, now)

@@ -6,13 +6,25 @@ const TOLERATED = 0.1
 const DATAGRAMS_MIN = 50
 const DEVIATIONS = 4
 const RUNS_MIN = 6
+/** Chance takes no more: what does is a flood of many who begin together. Their queue, full before we came, is not seen. */
+const FLOOD = 0.25
+const FLOOD_DATAGRAMS_MIN = 16
+const FLOOD_DEVIATIONS = 2
 
 export class StartLoss {
   /** Least share lost in a round. */
   #least = 1
 
-  isChance({ received, lost }: Losses): boolean {
-    return lost <= (this.#least + TOLERATED) * (received + lost)
+  isChance(losses: Losses): boolean {
+    const { received, lost } = losses
+    return !this.isFlood(losses) && lost <= (this.#least + TOLERATED) * (received + lost)
+  }
+
+  /** Of the last round. */
+  isFlood({ received, lost }: Losses): boolean {
+    const total = received + lost
+    const noise = FLOOD_DEVIATIONS * Math.sqrt((FLOOD * (1 - FLOOD)) / total)
+    return total >= FLOOD_DATAGRAMS_MIN && lost / total > FLOOD + noise
   }
 
   /** Of the last round. @returns whether more is lost than at a lower rate, and not in a few bursts */

@@ -17,4 +17,6 @@ export interface UploadOptions {
   readonly datagramMax: number
   /** Milliseconds of the rate to be sent at once, at most; undefined: the pacer's own. */
   readonly burst?: number | undefined
+  /** Others are served, too: it does not begin with trains, which would show it the whole link. */
+  readonly hasRivals?: boolean
 }

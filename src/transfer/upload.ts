@@ -127,7 +127,7 @@ export class Upload {
     this.#sessionLow = Number(options.session & 0xffffffffn)
     this.#pulledAt = now
     this.#datagramMax = options.datagramMax
-    this.#pacer = new Pacer(TRAINS, options.burst)
+    this.#pacer = new Pacer(options.hasRivals ? undefined : TRAINS, options.burst)
   }
 
   /**

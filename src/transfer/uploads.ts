@@ -14,6 +14,8 @@ import { Upload } from './upload.js'
 
 /** Uploads at once; beyond it a PULL is answered TOO_MANY_UPLOADS. */
 const UPLOADS_MAX = 256
+/** With so many others served a link's whole rate is nobody's to have. */
+const RIVALS = 2
 /** Of one collector: its oldest makes room. */
 const UPLOADS_PER_ENDPOINT = 4
 /** Datagrams that one upload may send before the next has its turn. */
@@ -128,7 +130,9 @@ export class Uploads {
       const clockZero = this.#random.u32()
       const { session } = pull
       const [datagramMax, burst, cache] = [this.#datagramMax, this.#burst, this.#cache]
-      upload = new Upload({ to: from, session, file, tree, have, cache, clockZero, datagramMax, burst }, now)
+      const hasRivals = [...this.#uploads.values()].filter(({ to }) => !sameEndpoint(to, from)).length >= RIVALS
+      const served = { to: from, session, file, tree, have, hasRivals }
+      upload = new Upload({ ...served, cache, clockZero, datagramMax, burst }, now)
       this.#uploads.set(key, upload)
     }
     if (!sameOctets(upload.root, pull.root)) return ERROR_CODE.NO_SUCH_ROOT

@@ -136,6 +136,21 @@ t.test('losses of STARTUP that come with a higher rate are no chance', async t =
   t.equal(steady.rises({ received: 180, lost: 120, runs: 3 }), false, 'in three bursts')
 })
 
+t.test('more than chance can take is a flood, also where nothing was lower before', async t => {
+  const first = new StartLoss()
+  const few = { received: 9, lost: 6, runs: 5 }
+  const chance = { received: 66, lost: 33, runs: 20 }
+  const flood = { received: 50, lost: 50, runs: 20 }
+  t.strictSame(
+    [few, chance, flood].map(losses => first.isFlood(losses)),
+    [false, false, true],
+  )
+  t.strictSame(
+    [few, chance, flood].map(losses => first.isChance(losses)),
+    [true, true, false],
+  )
+})
+
 t.test('a collapse needs three rounds of heavy loss', async t => {
   const collapse = new Collapse()
   t.equal(collapse.onRound(60, 100, 0), false)

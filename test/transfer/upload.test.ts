@@ -84,6 +84,23 @@ t.test('what comes to be there is told while there are PULLs, and wakes nobody a
   t.match(kindsIn(20), ['have'])
 })
 
+t.test('with two others served nobody is sent trains', async t => {
+  const house = new House()
+  const slow = { rate: 8 * 1_000, ranges: [range(0, 3)] }
+  const octets = () => house.fill(176).reduce((sum, { size }) => sum + size + IP_UDP, 0)
+  house.pull(COLLECTOR, 1n, slow)
+  t.ok(octets() >= FIRST_BURST)
+  house.pull({ ...COLLECTOR, port: 7 }, 2n, slow)
+  t.ok(octets() >= FIRST_BURST)
+  house.pull({ ...COLLECTOR, port: 8 }, 2n, slow)
+  t.ok(octets() <= 2 * CHUNK + 3_000)
+  house.uploads.stop()
+  house.pull(COLLECTOR, 3n, slow)
+  t.ok(octets() >= FIRST_BURST, 'those of before do not count')
+  house.pull(COLLECTOR, 4n, slow)
+  t.ok(octets() >= FIRST_BURST, 'nor does another of its own')
+})
+
 t.test('nothing but ECHO goes beyond the credit', async t => {
   const peer = new Peer()
   peer.pull({ ranges: [range(0, 3)], credit: sequence(10) })
