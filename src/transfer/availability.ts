@@ -37,7 +37,12 @@ export class Availability {
     this.#expected.set(source, new Bitmap(this.#blockCount))
   }
 
-  /** The source has everything, or nothing any more. */
+  /** The source has everything; it may say what it gave to others. */
+  addWhole(source: number): void {
+    if (!this.#expected.has(source)) this.#expected.set(source, new Bitmap(this.#blockCount))
+  }
+
+  /** Nothing is known of the source any more. */
   forget(source: number): void {
     this.#expected.get(source)?.forEachSet(0, this.#blockCount, block => {
       this.#counts[block]!--

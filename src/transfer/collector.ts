@@ -158,8 +158,8 @@ export class Collector {
   /** A peer that had a part of the file has all of it now. */
   onWhole(peer: Endpoint, turn: Turn): void {
     const path = this.#paths.to(peer)
-    if (path?.log === undefined) return
-    this.#work.onWhole(path)
+    if (path?.isPartial !== true) return
+    this.#work.onWhole(path, turn.now)
     this.#advance(turn)
   }
 
@@ -390,7 +390,7 @@ export class Collector {
     this.#suspend(path)
     this.#paths.end(path)
     this.#work.availability.forget(path.number)
-    this.#addPath({ kind: 'peer', endpoint: path.endpoint, isPartial: path.log !== undefined }, turn.now)
+    this.#addPath({ kind: 'peer', endpoint: path.endpoint, isPartial: path.isPartial }, turn.now)
     this.#advance(turn)
   }
 
@@ -425,7 +425,7 @@ export class Collector {
 
   #addPath(source: PeerSource, now: Instant): Path {
     const path = this.#paths.add(source, this.#work.chunkSize, now)
-    this.#work.addPath(path, this.#home)
+    this.#work.addPath(path, this.#home, now)
     return path
   }
 

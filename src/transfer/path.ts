@@ -34,10 +34,7 @@ const BEYOND_CREDIT_MAX = 4_096
 /** Silence means nothing below this: event loops stall. */
 const TIMEOUT_MIN_MS = 50
 const TIMEOUT_BACKOFF = 1.5
-/**
- * A peer silent for this long and three time-outs is dead: soon where the local file has all that it owes, later where others
- * do its work meanwhile, and late for the last source there is.
- */
+/** A peer silent for so long, and three time-outs, is dead: soon where the local file has all that it owes. */
 export const PATIENCE = { local: 1_000, others: 10_000, last: 10_000 } as const
 export type Patience = keyof typeof PATIENCE
 /** However long a peer is silent, so often it is asked: it may be heard again at any time. */
@@ -68,7 +65,9 @@ export class Path {
   badBlocks = 0
   /** CHUNK and TREE datagrams with numbers that no PULL allowed. */
   breaches = 0
-  /** What the peer said of a file that it collects itself; undefined: it has all of it. */
+  /** It collects the file itself; otherwise it has all of it. */
+  isPartial: boolean
+  /** What it said of what it gets, or what it gave to others; undefined: it is not asked. */
   log: PeerLog | undefined
   timeouts = 0
   /** When anything last came; the path's start before that. */
@@ -114,7 +113,8 @@ export class Path {
     this.session = options.session
     this.sessionHigh = Number(options.session >> 32n)
     this.sessionLow = Number(options.session & 0xffff_ffffn)
-    this.log = options.isPartial ? new PeerLog(now) : undefined
+    this.isPartial = options.isPartial === true
+    this.log = this.isPartial ? new PeerLog(now) : undefined
     this.roundTrip = new RoundTrip(options.roundTrip)
     this.chunkSize = options.chunkSize
     this.mtu = new PathMtu(CHUNK_HEADER_BYTES + options.chunkSize, options.datagramMax)
@@ -270,7 +270,7 @@ export class Path {
 
   /** PULLs go to it: something is owed, or it is to say what it gets. */
   get isPulled(): boolean {
-    return this.state !== 'dead' && (this.isWaitedFor || this.log !== undefined)
+    return this.state !== 'dead' && (this.isWaitedFor || this.isPartial)
   }
 
   /** It is taking the upward probe that all paths share. */
@@ -285,7 +285,7 @@ export class Path {
   }
 
   get cadence(): number {
-    const spacing = this.log === undefined ? undefined : this.#datagramOctets / this.pacingRate
+    const spacing = this.isPartial ? this.#datagramOctets / this.pacingRate : undefined
     return cadence(this.roundTrip.smoothed, spacing)
   }
 
@@ -327,7 +327,7 @@ export class Path {
   /** When the next PULL is due, if one is wanted at all. */
   pullDueAt(): Instant {
     if (this.pulledAt === undefined) return 0 as Instant
-    if (this.log !== undefined && !this.isWaitedFor) {
+    if (this.isPartial && !this.isWaitedFor) {
       return after(this.pulledAt, this.#sincePull >= this.window / 3 ? this.cadence : FOLLOW_MS)
     }
     if (this.timeouts > 0) {

@@ -10,6 +10,8 @@ export interface UploadOptions {
   readonly tree: HashTree
   /** What is there of a file that is being collected; undefined: all of it. */
   readonly have?: Have | undefined
+  /** Of a file that is there: the blocks that somebody was asked to give, and so has, or will. */
+  readonly given?: Have | undefined
   readonly cache: BlockCache
   /** Where this upload's clock has its zero: random, so that stamps prove receipt. */
   readonly clockZero: number

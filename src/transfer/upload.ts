@@ -77,6 +77,7 @@ export class Upload {
   readonly file: number
   readonly #tree: HashTree
   readonly #have: Have | undefined
+  readonly #given: Have | undefined
   readonly #layout: FileLayout
   readonly #cache: BlockCache
   readonly #clockZero: number
@@ -120,6 +121,7 @@ export class Upload {
     this.file = options.file
     this.#tree = options.tree
     this.#have = options.have
+    this.#given = options.given
     this.#layout = new FileLayout(options.tree.size)
     this.#cache = options.cache
     this.#clockZero = options.clockZero
@@ -279,9 +281,14 @@ export class Upload {
     else if (asked.index > this.#told.to || this.#told.sequence <= pull.horizon) this.#told.to = asked.index
   }
 
+  get #log(): Have | undefined {
+    return this.#have ?? this.#given
+  }
+
   /** When something is to be told of the log. */
   get #haveAt(): Instant {
-    if (this.#told === undefined || this.#have === undefined || this.#told.to >= this.#have.places) return NEVER
+    const log = this.#log
+    if (this.#told === undefined || log === undefined || this.#told.to >= log.places) return NEVER
     return after(this.#told.at, HAVE_MS)
   }
 
@@ -313,7 +320,9 @@ export class Upload {
       const last = log === undefined ? 0 : log[chunk]!
       if (last === 0 || last <= this.#horizon) this.#queue[this.#queueTail++] = block * CHUNKS_MAX + chunk
     }
-    return this.#queueTail > before
+    if (this.#queueTail === before) return false
+    this.#given?.expect(blockIndex(block))
+    return true
   }
 
   #clearQueue(): void {
@@ -387,7 +396,7 @@ export class Upload {
 
   #fillHave(batch: SendBatch, now: Instant): number {
     const told = this.#told!
-    const { to, ranges } = this.#have!.since(told.to, HAVE_RANGES_MAX)
+    const { to, ranges } = this.#log!.since(told.to, HAVE_RANGES_MAX)
     const length = HAVE_RANGES_AT + ranges.length * HAVE_RANGE_BYTES
     this.#writeHeader(batch.head, TAG.HAVE, false, now)
     writeHavePlace(batch.head, told.to, to, ranges.length)

@@ -1,5 +1,6 @@
 // All that this process serves: which PULL belongs to which upload, who may pull, and whose turn it is to send.
 import type { Random } from '../ambient.js'
+import { FileLayout } from '../content/layout.js'
 import type { HashTree } from '../content/tree.js'
 import { type Endpoint, endpointKey, sameEndpoint } from '../endpoint.js'
 import { type BlockIndex, earliest, type Instant, NEVER } from '../units.js'
@@ -8,7 +9,7 @@ import { DATAGRAM_BYTES_MAX, ERROR_CODE, type ErrorCode } from '../wire/layout.j
 import type { Pull } from '../wire/message.js'
 import { BlockCache, TARGETS_FROM } from './block-cache.js'
 import type { EffectSink, TransferEffect } from './effect.js'
-import type { Have } from './have.js'
+import { Have } from './have.js'
 import { Pacer } from './pacer.js'
 import { Upload } from './upload.js'
 
@@ -42,6 +43,8 @@ export class Uploads {
   /** By keys from TARGETS_FROM on. */
   readonly #targets = new Map<number, ServedTarget>()
   #nextTarget = TARGETS_FROM
+  /** By file: what was asked for of it. */
+  readonly #given = new Map<number, Have>()
   readonly #uploads = new Map<string, Upload>()
   /** Files that turned out to be changed or unreadable. */
   readonly #lostFiles = new Set<number>()
@@ -127,11 +130,12 @@ export class Uploads {
       this.#makeRoomFor(from)
       if (this.#uploads.size >= UPLOADS_MAX) return ERROR_CODE.TOO_MANY_UPLOADS
       const { tree, have } = this.#targets.get(file) ?? { ...this.#files[file]!, have: undefined }
+      const given = have === undefined ? this.#givenOf(file, tree) : undefined
       const clockZero = this.#random.u32()
       const { session } = pull
       const [datagramMax, burst, cache] = [this.#datagramMax, this.#burst, this.#cache]
       const hasRivals = [...this.#uploads.values()].filter(({ to }) => !sameEndpoint(to, from)).length >= RIVALS
-      const served = { to: from, session, file, tree, have, hasRivals }
+      const served = { to: from, session, file, tree, have, given, hasRivals }
       upload = new Upload({ ...served, cache, clockZero, datagramMax, burst }, now)
       this.#uploads.set(key, upload)
     }
@@ -198,6 +202,15 @@ export class Uploads {
     const target = this.#targets.get(file)
     const leaf = target?.tree.leaf(block)
     return target && leaf && { kind: 'read-target', block, leaf, fetch: target.fetch }
+  }
+
+  #givenOf(file: number, tree: HashTree): Have {
+    let given = this.#given.get(file)
+    if (given === undefined) {
+      given = new Have(new FileLayout(tree.size).blockCount)
+      this.#given.set(file, given)
+    }
+    return given
   }
 
   #endUploadsOf(file: number): readonly Ended[] {

@@ -14,6 +14,7 @@ import type { EffectSink } from './effect.js'
 import { LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import type { LocalSource } from './local-source.js'
 import type { Path } from './path.js'
+import { PeerLog } from './peer-log.js'
 import { type Interval, Pool } from './pool.js'
 import type { PeerProgress } from './report.js'
 import { Schedule, type WorkerView } from './schedule.js'
@@ -69,12 +70,12 @@ export class Work {
     return this.paths.filter(path => path.state === 'active')
   }
 
-  /** Of each peer that lives. */
   /** Whether another path takes the upward probe that all share. */
   isProbedBeside(path: Path): boolean {
     return this.paths.some(other => other !== path && other.state === 'active' && other.isProbing)
   }
 
+  /** Of each peer that lives. */
   get progress(): readonly PeerProgress[] {
     const alive = this.paths.filter(path => path.state !== 'dead')
     return alive.map(path => ({ ...path.progress, has: this.#shareOf(path) }))
@@ -88,20 +89,25 @@ export class Work {
   }
 
   /** @param home where a peer that has everything is asked first, as a share of the file */
-  addPath(path: Path, home: number): void {
+  addPath(path: Path, home: number, now: Instant): void {
     this.paths.push(path)
-    if (path.log === undefined) this.availability.beginAt(path.number, home)
-    else {
+    if (path.isPartial) {
       this.availability.addPartial(path.number)
       // Others collect the file too: what nobody was asked for is anyone's, the rarest first.
       this.schedule.share(PATH_SOURCES_FROM)
+    } else {
+      this.availability.addWhole(path.number)
+      this.availability.beginAt(path.number, home)
     }
+    if (this.availability.isShared) this.#followGiven(now)
   }
 
   /** A peer that had a part of the file has all of it. */
-  onWhole(path: Path): void {
-    path.log = undefined
+  onWhole(path: Path, now: Instant): void {
+    path.isPartial = false
     this.availability.forget(path.number)
+    this.availability.addWhole(path.number)
+    path.log = new PeerLog(now)
     this.#onHolder()
   }
 
@@ -123,9 +129,9 @@ export class Work {
 
   /** All that are left collect the file themselves, have nothing that we lack, and have got nothing new for long. */
   isHopeless(now: Instant): boolean {
-    return this.paths.every(({ state, log, owed, usefulAt }) => {
+    return this.paths.every(({ state, isPartial, log, owed, usefulAt }) => {
       if (state === 'dead') return true
-      return log !== undefined && owed.isEmpty && since(latest(log.newsAt, usefulAt), now) > HOPE_MS
+      return isPartial && log !== undefined && owed.isEmpty && since(latest(log.newsAt, usefulAt), now) > HOPE_MS
     })
   }
 
@@ -298,8 +304,8 @@ export class Work {
   }
 
   /** Of the blocks, what the peer has; undefined while it has not told all. */
-  #shareOf({ log, number }: Path): number | undefined {
-    if (log?.isKnown === false) return undefined
+  #shareOf({ isPartial, log, number }: Path): number | undefined {
+    if (isPartial && log?.isKnown === false) return undefined
     const { blockCount } = this.#layout
     return blockCount === 0 ? 1 : this.availability.countHeld(number) / blockCount
   }
@@ -310,6 +316,11 @@ export class Work {
     // What a silent peer may leave behind is the local file's to give, where there is one.
     const stealable = path.timeouts === 0 || this.local?.usable !== true
     return { rate: path.rate, outstanding: path.owed.octets, stealable }
+  }
+
+  /** Who has everything tells what he gave to others, which need not be asked of him again: of these not all are known to us. */
+  #followGiven(now: Instant): void {
+    for (const path of this.paths) path.log ??= new PeerLog(now)
   }
 
   /** Somebody has more than before. */

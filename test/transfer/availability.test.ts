@@ -65,6 +65,19 @@ t.test('a peer that has everything is asked for what fewest others have, a part 
   )
 })
 
+t.test('what a peer that has all gave to others is not asked of it first', async t => {
+  const availability = new Availability(4, new SeededRandom(1))
+  availability.addWhole(1)
+  availability.addPartial(2)
+  availability.expect(1, 0, 3)
+  t.equal(availability.add(1, 3, 4), 0, 'what it has is known')
+  const wanted = new Bitmap(4)
+  wanted.setRange(0, 4)
+  t.equal(availability.pick(1, wanted), 3)
+  availability.forget(1)
+  t.equal(availability.countOf(blockIndex(0)), 0)
+})
+
 t.test('ranges beyond the file are passed over', async t => {
   const availability = new Availability(8, new SeededRandom(1))
   availability.addPartial(2)

@@ -130,6 +130,13 @@ export class House {
     return answer
   }
 
+  /** As `fill`, decoded. */
+  take(capacity: number): Sent[] {
+    const batch = new SendBatch(capacity)
+    this.uploads.fill(batch, this.now)
+    return datagramsOf(batch).map(({ datagram }) => decode(datagram) as Sent)
+  }
+
   fill(capacity: number): { to: Endpoint; size: number }[] {
     const batch = new SendBatch(capacity)
     this.uploads.fill(batch, this.now)

@@ -84,6 +84,20 @@ t.test('what comes to be there is told while there are PULLs, and wakes nobody a
   t.match(kindsIn(20), ['have'])
 })
 
+t.test('who has all of a file tells those who ask what it was asked for by others', async t => {
+  const house = new House()
+  const other = { ...COLLECTOR, port: 7 }
+  house.pull(COLLECTOR, 1n, { ranges: [range(2, 2)], blocks: [want(7, [0])] })
+  while (house.fill(176).length > 0);
+  house.pull(other, 2n, { pages: [{ height: LOG_HEIGHT, index: 0 }] })
+  const [have] = house.take(176)
+  t.match(have, { kind: 'have', from: 0, to: 3 })
+  t.match((have as unknown as { ranges: unknown }).ranges, [
+    { isComing: true, first: 2, count: 2 },
+    { isComing: true, first: 7, count: 1 },
+  ])
+})
+
 t.test('with two others served nobody is sent trains', async t => {
   const house = new House()
   const slow = { rate: 8 * 1_000, ranges: [range(0, 3)] }
