@@ -14,6 +14,7 @@ import type { TraceFields } from '../transfer/trace.js'
 import { after, type Instant, NEVER, type PeerId, since } from '../units.js'
 import type { Offer } from '../wire/message.js'
 import type { Effect, FileKey } from './contract.js'
+import { Sources } from './sources.js'
 import { type Choice, chooseHolders, chooseOffer, holdsPart, offersContent } from './wish.js'
 
 /** How long nobody may offer the name before the errand fails. */
@@ -75,13 +76,13 @@ export class Fetch {
   #listedAt: Instant | undefined
   /** From which the transfer was begun, until the list itself comes. */
   #preview: ReadonlyMap<PeerId, ListedPeer> | undefined
-  /** Who was seen to offer the content since the transfer began, and whether a part of it. */
-  readonly #known = new Map<PeerId, boolean>()
+  readonly #chosen: Sources
   #result: TransferResult | undefined
 
   constructor(options: FetchOptions, now: Instant) {
     this.#options = options
     this.#startedAt = now
+    this.#chosen = new Sources(options.random)
   }
 
   get isDone(): boolean {
@@ -135,7 +136,7 @@ export class Fetch {
       this.drive(effects, now, (collector, turn) => {
         collector.onListed(turn)
         for (const { peer, endpoint } of gone) {
-          this.#known.delete(peer)
+          this.#chosen.forget(peer)
           collector.onLeft(endpoint, turn)
         }
         this.#followHolders(list.values(), collector, turn)
@@ -149,12 +150,21 @@ export class Fetch {
     const events: CollectorEvent[] = []
     step(this.collector, { now, effects, events })
     for (const event of this.collector.trace?.take() ?? []) effects.push({ kind: 'report', event })
+    let isLacking = false
     for (const event of events) {
       if (event.kind === 'dismissed') this.#options.dismiss(event.to, event.session, now)
       else if (event.kind === 'progress' || event.kind === 'resumed') effects.push({ kind: 'report', event })
       else if (event.kind === 'path-lost') {
+        this.#chosen.lose(event.endpoint)
+        isLacking = true
         trace('path:lost', { peer: endpointKey(event.endpoint), why: event.why }, effects)
       } else this.#finish(event.failure, event.fragments, now, effects)
+    }
+    const more = isLacking && !this.isDone ? this.#chosen.take() : []
+    if (more.length > 0) {
+      this.drive(effects, now, (collector, turn) => {
+        for (const peer of more) collector.onJoined(this.#sourceOf(peer), turn)
+      })
     }
   }
 
@@ -204,13 +214,14 @@ export class Fetch {
     }
     const { offer, why, otherRoots, holders } = choice
     this.#offer = offer
-    const sources = holders.map(peer => this.#sourceOf(peer))
-    for (const peer of holders) this.#known.set(peer.peer, holdsPart(peer, offer))
+    for (const peer of holders) this.#chosen.see(peer, holdsPart(peer, offer))
+    const begun = this.#chosen.take()
+    const sources = begun.map(peer => this.#sourceOf(peer))
     if (own !== undefined) sources.push({ kind: 'self' })
-    const event = { kind: 'chosen', offer, why, otherRoots, sources: holders.map(peer => peer.endpoint) } as const
+    const event = { kind: 'chosen', offer, why, otherRoots, sources: begun.map(peer => peer.endpoint) } as const
     effects.push({ kind: 'report', event })
     if (this.#options.trace) {
-      const fields = { file: name, bytes: offer.size, peers: holders.length, local: own !== undefined }
+      const fields = { file: name, bytes: offer.size, peers: begun.length, local: own !== undefined }
       trace('transfer:start', fields, effects)
     }
     const known = own === undefined ? this.#options.tree : undefined
@@ -250,12 +261,9 @@ export class Fetch {
   #followHolders(peers: Iterable<ListedPeer>, collector: Collector, turn: Turn): void {
     for (const peer of peers) {
       if (!offersContent(peer, this.#offer!)) continue
-      const isPartial = holdsPart(peer, this.#offer!)
-      const wasPartial = this.#known.get(peer.peer)
-      this.#known.set(peer.peer, isPartial)
-      if (wasPartial === undefined) collector.onJoined(this.#sourceOf(peer), turn)
-      else if (wasPartial && !isPartial) collector.onWhole(peer.endpoint, turn)
+      if (this.#chosen.see(peer, holdsPart(peer, this.#offer!))) collector.onWhole(peer.endpoint, turn)
     }
+    for (const peer of this.#chosen.take()) collector.onJoined(this.#sourceOf(peer), turn)
   }
 
   #finish(
@@ -283,7 +291,7 @@ export class Fetch {
 
   #sourceOf(peer: ListedPeer): Source {
     if (peer.session === this.#options.member) return { kind: 'self' }
-    return { kind: 'peer', endpoint: peer.endpoint, isPartial: holdsPart(peer, this.#offer!) }
+    return { kind: 'peer', endpoint: peer.endpoint, isPartial: this.#chosen.isPartial(peer) }
   }
 }
 

@@ -194,7 +194,10 @@ export class Collector {
     const path = this.#paths.find(from, session)
     if (path === undefined || path.state === 'dead') return
     const why = FATAL_ERRORS[code]
-    if (why !== undefined) this.#dropPath(path, why, turn)
+    const isFull = code === ERROR_CODE.TOO_MANY_UPLOADS
+    // Where there is nobody else, the peer is asked now and then whether it has time.
+    if (isFull && !this.#work.active.some(other => other !== path)) this.#onRefused(path, turn.now)
+    else if (why !== undefined) this.#dropPath(path, why, turn)
     else if (code === ERROR_CODE.UNKNOWN_SESSION) this.#renewPath(path, turn)
   }
 
@@ -392,6 +395,11 @@ export class Collector {
     this.#work.availability.forget(path.number)
     this.#addPath({ kind: 'peer', endpoint: path.endpoint, isPartial: path.isPartial }, turn.now)
     this.#advance(turn)
+  }
+
+  #onRefused(path: Path, now: Instant): void {
+    path.heardAt = now
+    if (path.state === 'active') this.#suspend(path)
   }
 
   #suspend(path: Path): void {

@@ -427,6 +427,16 @@ t.test('errors end a path or not, by what they say', async t => {
   }
 })
 
+t.test('where the only peer serves too many, a collector asks now and then until it has time', async t => {
+  const swarm = new Swarm({ size: 2 * MEGABYTE, peers: 1 }).run(30)
+  const [peer] = swarm.peers as [Swarm['peers'][0]]
+  const { session } = peer.uploads.stop()[0]!
+  const error = { kind: 'error', code: ERROR_CODE.TOO_MANY_UPLOADS, tag: TAG.PULL, session } as const
+  swarm.reply(peer, { ...error, sequence: sequence(1) })
+  expectWhole(t, swarm.run(), 'it had time at once')
+  t.strictSame(swarm.lost, [])
+})
+
 t.test('stopped by its owner, a collector says goodbye and reports what it has', async t => {
   for (const at of [0, 100]) {
     const swarm = new Swarm({ size: 4 * MEGABYTE, peers: 2 }).run(at)
