@@ -3,10 +3,8 @@
 import type { Random } from '../ambient.js'
 import { type Endpoint, sameEndpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
+import { SOURCES_MAX } from '../transfer/work.js'
 import type { PeerId } from '../units.js'
-
-/** Sources at once. */
-export const SOURCES_MAX = 32
 
 interface Holder {
   readonly peer: ListedPeer

@@ -26,6 +26,8 @@ const DUPLICATE_SHARE = 0.01
 const DUPLICATE_CHUNKS_MIN = 64
 /** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
 const CHUNK_BYTES_SAFE = 1_172
+/** Peers that are pulled from at once; with as many there may be others, of whom nothing is known. */
+export const SOURCES_MAX = 32
 /** Nothing new from anyone for so long, where nobody has the whole file, ends a transfer. */
 const HOPE_MS = 10_000
 
@@ -99,7 +101,7 @@ export class Work {
       this.availability.addWhole(path.number)
       this.availability.beginAt(path.number, home)
     }
-    if (this.availability.isShared) this.#followGiven(now)
+    if (this.availability.isShared && this.paths.length >= SOURCES_MAX) this.#followGiven(now)
   }
 
   /** A peer that had a part of the file has all of it. */
@@ -107,7 +109,8 @@ export class Work {
     path.isPartial = false
     this.availability.forget(path.number)
     this.availability.addWhole(path.number)
-    path.log = new PeerLog(now)
+    path.log = undefined
+    if (this.paths.length >= SOURCES_MAX) this.#followGiven(now)
     this.#onHolder()
   }
 
@@ -318,7 +321,7 @@ export class Work {
     return { rate: path.rate, outstanding: path.owed.octets, stealable }
   }
 
-  /** Who has everything tells what he gave to others, which need not be asked of him again: of these not all are known to us. */
+  /** Who has everything tells what it gave to others, not all of whom are known to us: of it that is asked for last. */
   #followGiven(now: Instant): void {
     for (const path of this.paths) path.log ??= new PeerLog(now)
   }

@@ -1,8 +1,9 @@
 // Whom a collector pulls from: host/sources.ts.
 import t from 'tap'
-import { SOURCES_MAX, Sources } from '../../src/host/sources.js'
+import { Sources } from '../../src/host/sources.js'
 import type { ListedPeer } from '../../src/membership/listed-peer.js'
 import { SeededRandom } from '../../src/sim/random.js'
+import { SOURCES_MAX } from '../../src/transfer/work.js'
 import { NEVER, peerId } from '../../src/units.js'
 
 const MANY = 10 * SOURCES_MAX
