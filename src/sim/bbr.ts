@@ -1,6 +1,7 @@
 // BBR version 1 (draft-cardwell-iccrg-bbr-congestion-control-00) as an opponent: a model of bandwidth and least round
 // trip, a probe every eight round trips, and no answer to loss but to a time-out. Rates are segments a millisecond.
-import { type Instant, NEVER } from '../units.js'
+import { type Instant, instant, NEVER } from '../units.js'
+import { LongTermRate } from './long-term-rate.js'
 import type { SeededRandom } from './random.js'
 import type { Ack, TcpControl } from './tcp-flow.js'
 
@@ -16,6 +17,9 @@ const ROUND_TRIP_SPAN_MS = 10_000
 const PROBE_ROUND_TRIP_MS = 200
 /** Pace a little below the estimate, as Linux does, so that queues shrink. */
 const PACING_MARGIN = 0.99
+/** Linux hands over what is paced in so many ms at once, but so many segments. */
+const BURST_MS = 1
+const BURST_MIN = 2
 
 type State = 'startup' | 'drain' | 'probe-bandwidth' | 'probe-round-trip'
 
@@ -42,6 +46,9 @@ export class Bbr implements TcpControl {
   #isRecovering = false
   /** In the first round of a recovery only as much leaves as comes. */
   #conserves = false
+  readonly #longTerm = new LongTermRate(instant(0))
+  #lost = 0
+  #lostBefore = 0
 
   constructor(roundTrip: number, random: SeededRandom) {
     this.#least = roundTrip
@@ -57,6 +64,10 @@ export class Bbr implements TcpControl {
     return this.#gain * bandwidth * PACING_MARGIN
   }
 
+  get burst(): number {
+    return Math.max(BURST_MIN, Math.floor(this.pacing * BURST_MS))
+  }
+
   onAck(ack: Ack, now: Instant): void {
     const isNewRound = ack.deliveredBefore >= this.#roundEnd
     if (isNewRound) {
@@ -67,6 +78,7 @@ export class Bbr implements TcpControl {
     }
     const last = this.#rates.length - 1
     this.#rates[last] = Math.max(this.#rates[last]!, ack.rate)
+    this.#watchForPolicer(ack, isNewRound, now)
     this.#measure(ack, now)
     if (this.#state === 'startup' && isNewRound) this.#checkFull()
     if (this.#state === 'drain' && ack.inFlight <= this.#product) this.#probeBandwidth(now)
@@ -76,6 +88,7 @@ export class Bbr implements TcpControl {
 
   onLoss(number: number, sent: number, inFlight: number): void {
     this.#lossInCycle = true
+    this.#lost++
     this.#window = Math.max(WINDOW_MIN, this.#window - 1)
     if (number <= this.#recoverUntil) return
     if (!this.#isRecovering) this.#windowBeforeLoss = this.#window
@@ -90,6 +103,10 @@ export class Bbr implements TcpControl {
   }
 
   get #bandwidth(): number {
+    return this.#longTerm.held ?? this.#mostBandwidth
+  }
+
+  get #mostBandwidth(): number {
     return Math.max(...this.#rates)
   }
 
@@ -100,7 +117,7 @@ export class Bbr implements TcpControl {
   get #gain(): number {
     if (this.#state === 'startup') return HIGH_GAIN
     if (this.#state === 'drain') return 1 / HIGH_GAIN
-    return this.#state === 'probe-bandwidth' ? CYCLE[this.#cycle]! : 1
+    return this.#state === 'probe-bandwidth' && this.#longTerm.held === undefined ? CYCLE[this.#cycle]! : 1
   }
 
   #setWindow({ number, inFlight }: Ack): void {
@@ -117,6 +134,13 @@ export class Bbr implements TcpControl {
     const target = gain * this.#product + 3
     const isFull = this.#fullRounds >= FULL_ROUNDS
     this.#window = Math.max(WINDOW_MIN, isFull ? Math.min(this.#window + 1, target) : this.#window + 1)
+  }
+
+  #watchForPolicer({ delivered }: Ack, isNewRound: boolean, now: Instant): void {
+    const isLost = this.#lost > this.#lostBefore
+    this.#lostBefore = this.#lost
+    const mayEnd = this.#state === 'probe-bandwidth'
+    if (this.#longTerm.onAck(delivered, this.#lost, isLost, isNewRound, mayEnd, now)) this.#probeBandwidth(now)
   }
 
   #measure({ roundTrip, inFlight }: Ack, now: Instant): void {
@@ -140,8 +164,8 @@ export class Bbr implements TcpControl {
   }
 
   #checkFull(): void {
-    if (this.#bandwidth >= this.#full * FULL_GROWTH) {
-      this.#full = this.#bandwidth
+    if (this.#mostBandwidth >= this.#full * FULL_GROWTH) {
+      this.#full = this.#mostBandwidth
       this.#fullRounds = 0
     } else if (++this.#fullRounds >= FULL_ROUNDS) this.#state = 'drain'
   }

@@ -32,6 +32,8 @@ export interface BesideOptions {
   readonly seconds: number
   /** Seconds after which the collector starts. */
   readonly late: number
+  /** So many ms later than it comes the collector sees a datagram, now and then. */
+  readonly lateness: number
   /** Whether the collector yields to the others. */
   readonly background: boolean
 }
@@ -46,6 +48,7 @@ export const BESIDE: BesideOptions = {
   loss: 0,
   seconds: 60,
   late: 0,
+  lateness: 0,
   background: false,
 }
 
@@ -62,7 +65,7 @@ export interface BesideResult {
 }
 
 export function runBeside(seed: number, options: BesideOptions, trace?: (line: string) => void): BesideResult {
-  const { rivals, peers, rate, roundTrip, seconds, loss } = options
+  const { rivals, peers, rate, roundTrip, seconds, loss, lateness } = options
   const random = new SeededRandom(seed, 'beside')
   const queue = options.queue * rate * 125 * roundTrip
   const link = new Link(random.fork('link'), { rate, delay: ms(roundTrip / 2), queue, loss })
@@ -71,7 +74,7 @@ export function runBeside(seed: number, options: BesideOptions, trace?: (line: s
   for (let index = 0; index < peers; index++) {
     const mayProbe = () => paths.every(other => other.path.number === 4 + index || !other.path.isProbing)
     const startsAt = instant(options.late * 1_000 + random.between(0, START_MS / 10))
-    const own = { random: random.fork(`path ${index}`), index, startsAt, mayProbe, competition }
+    const own = { random: random.fork(`path ${index}`), index, startsAt, mayProbe, competition, lateness }
     paths.push(new PathFlow({ link, roundTrip, ...own }))
   }
   const others = Array.from({ length: rivals }, (_, i) => {

@@ -12,6 +12,7 @@ const WINDOW_MIN = 2
 
 export class Cubic implements TcpControl {
   readonly pacing = Infinity
+  readonly burst = 1
   #window = WINDOW_INITIAL
   #threshold = Infinity
   #most = 0

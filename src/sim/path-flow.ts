@@ -16,6 +16,9 @@ export const DATAGRAM = 1_500
 const ECHO_DATAGRAM = BULK_HEADER_BYTES + IP_UDP_BYTES
 /** Three quarters of a receive buffer of 4 MB. */
 const BUFFER_SHARE = 1_365
+/** A collector on a busy computer is late so often and for so long, ms. */
+const BUSY_EVERY_MS = 1_990
+const BUSY_MS = 60
 /** Flights that are over and may be kept: fewer would be moved about too often. */
 const FORGET_FLIGHTS = 20_000
 
@@ -48,6 +51,8 @@ export interface PathFlowOptions {
   readonly competition?: Competition
   /** As Collector decides it. */
   readonly mayProbe?: () => boolean
+  /** So many ms later than it comes the collector sees a datagram, now and then. */
+  readonly lateness?: number
 }
 
 export class PathFlow implements Flow {
@@ -62,6 +67,7 @@ export class PathFlow implements Flow {
   readonly #roundTrip: number
   readonly #mayProbe: () => boolean
   readonly #startsAt: Instant
+  readonly #lateness: number
   readonly #pacer = new Pacer(TRAINS)
   /** By arrival: what landed, and what the sender could know of, up to two places in it. */
   #flights: Flight[] = []
@@ -77,12 +83,13 @@ export class PathFlow implements Flow {
   #answered = 0
 
   constructor(options: PathFlowOptions) {
-    const { link, roundTrip, random, index = 0, startsAt = instant(0), mayProbe } = options
+    const { link, roundTrip, random, index = 0, startsAt = instant(0), mayProbe, lateness = 0 } = options
     const competition = options.competition ?? new Competition(startsAt)
     this.#link = link
     this.#roundTrip = roundTrip
     this.#mayProbe = mayProbe ?? (() => true)
     this.#startsAt = startsAt
+    this.#lateness = lateness
     this.#now = startsAt
     const endpoint = { address: `10.0.0.${1 + index}`, port: 4_000 }
     const chunkSize = DATAGRAM - 2 * IP_UDP_BYTES
@@ -107,7 +114,7 @@ export class PathFlow implements Flow {
     return Math.max(
       this.#startsAt,
       Math.min(
-        this.#flights[this.#landed]?.at ?? Infinity,
+        (this.#flights[this.#landed]?.at ?? Infinity) + this.#late,
         this.#pulls[0]?.at ?? Infinity,
         mayChunk ? this.#pacer.nextAt() : Infinity,
         this.path.pullDueAt(),
@@ -130,9 +137,15 @@ export class PathFlow implements Flow {
     return this.path.windowDatagrams(BUFFER_SHARE)
   }
 
+  /** How late the collector is, ms. */
+  get #late(): number {
+    return this.#now % BUSY_EVERY_MS < BUSY_MS ? this.#lateness : 0
+  }
+
   #receive(): void {
+    const seen = this.#now - this.#late
     let came = 0
-    for (let flight = this.#flights[this.#landed]; flight !== undefined && flight.at <= this.#now; came++) {
+    for (let flight = this.#flights[this.#landed]; flight !== undefined && flight.at <= seen; came++) {
       const { sequence, sentAt, echo, hold, octets } = flight
       const isChunk = octets === DATAGRAM
       this.path.onArrival(sequence, sentAt, echo & 0xffff, hold, octets - IP_UDP_BYTES, !isChunk, this.#now)

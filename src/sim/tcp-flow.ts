@@ -32,6 +32,8 @@ export interface TcpControl {
   readonly window: number
   /** Segments a millisecond; Infinity = whenever the window allows. */
   readonly pacing: number
+  /** Segments that are handed over together, and paced as one. */
+  readonly burst: number
   onAck(ack: Ack, now: Instant): void
   /** @param sent largest number sent so far */
   onLoss(number: number, sent: number, inFlight: number): void
@@ -68,6 +70,8 @@ export class TcpFlow implements Flow {
   #smoothed: number
   #heardAt: number
   #mayPaceAt: number
+  /** Segments of the burst under way. */
+  #burst = 0
 
   /** @param startsAt when it sends its first segment; the handshake is over */
   constructor(link: Link, roundTrip: number, control: TcpControl, startsAt: number) {
@@ -140,7 +144,10 @@ export class TcpFlow implements Flow {
     }
     const number = ++this.sent
     this.#inFlight++
-    this.#mayPaceAt = Math.max(this.#mayPaceAt, now - 1) + 1 / this.#control.pacing
+    if (++this.#burst >= this.#control.burst) {
+      this.#mayPaceAt = Math.max(this.#mayPaceAt, now - 1) + this.#burst / this.#control.pacing
+      this.#burst = 0
+    }
     if (this.#link.carry(now, SEGMENT_PAYLOAD) === 0) {
       this.#dropped.push(number)
       return

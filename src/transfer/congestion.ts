@@ -10,7 +10,7 @@ import { after, type Instant } from '../units.js'
 import { Backlog } from './backlog.js'
 import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
-import { FloorWatch } from './floor-watch.js'
+import { FLOOR_DOUBTED, FloorWatch } from './floor-watch.js'
 import { FullPipe } from './full-pipe.js'
 import { FullRate } from './full-rate.js'
 import { Headroom } from './headroom.js'
@@ -230,7 +230,7 @@ export class Congestion {
   }
 
   #testFloor(now: Instant): void {
-    if (this.#showsQueue || !this.#hasProbed) return
+    if (!this.#hasProbed || (this.#showsQueue && this.#lowRounds > 0 && this.floor < FLOOR_DOUBTED)) return
     this.#floorTests.begin(this.bandwidth, this.#sent(2), this.#roundTrip, this.#roundTrip + this.#delay, now)
   }
 
@@ -254,6 +254,8 @@ export class Congestion {
   /** @param mayProbe whether this path may take the one upward probe that all paths share */
   onRound(round: Round, now: Instant, mayProbe: boolean): void {
     this.#rounds++
+    // There was a queue that did not show.
+    if (!this.#isLow(this.#roundTrip - round.roundTrip)) this.#floor.forget()
     this.#roundTrip = round.roundTrip
     this.#deliveries.push(round.delivered)
     if (this.#deliveries.length > DELIVERIES) this.#deliveries.shift()

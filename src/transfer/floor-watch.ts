@@ -7,6 +7,8 @@ import type { LossFloor } from './loss-floor.js'
 /** A floor below this does no harm, and on a path that holds fewer octets no test is exact. */
 const FLOOR_TESTED = 0.02
 const TESTED_BYTES = 12_000
+/** A floor of so much is tested though queues show: it may stem from one that never emptied, and keep it so. */
+export const FLOOR_DOUBTED = 0.08
 /** Nor is one begun that would take more products of rate and round trip. */
 const TESTED_PRODUCTS = 10
 /** It is another one if it grew by so much. */

@@ -3,6 +3,9 @@
 const BUCKETS = 8
 const BUCKET_DATAGRAMS = 200
 const SHARE_MAX = 0.25
+/** A round that lost more of its datagrams, standard deviations included, is no phase without a queue: its delay misleads. */
+const LOST_MAX = 0.4
+const LOST_DEVIATIONS = 2
 /** Fewer say nothing: one loss of fifty would be two per cent. */
 const KNOWN_DATAGRAMS = 50
 /** What is lost of so many datagrams, whenever, bounds the floor from above. */
@@ -49,6 +52,8 @@ export class LossFloor {
 
   /** Takes what a round without a queue showed: the floor is the loss over the last buckets. */
   learn(losses: Losses): void {
+    const total = losses.received + losses.lost
+    if (losses.lost > LOST_MAX * total + LOST_DEVIATIONS * Math.sqrt(LOST_MAX * (1 - LOST_MAX) * total)) return
     const last = this.#buckets[this.#buckets.length - 1]!
     add(last, losses)
     this.#sum()
@@ -77,11 +82,11 @@ export class LossFloor {
   }
 
   /** Chance does not explain these losses, as far as the floor is known. */
-  isExceeded({ received, lost, runs }: Losses): boolean {
-    const total = received + lost
-    const known = Math.max(1, this.#known.total)
-    const rate = this.#share === 0 ? 0 : this.strikes
-    return runs > rate * total + NO_CHANCE * Math.sqrt(rate * (total + total ** 2 / known))
+  isExceeded({ received, runs }: Losses): boolean {
+    // A run begins after something that came: where nearly all is lost runs are few.
+    const known = Math.max(1, this.#known.total - this.#known.lost)
+    const rate = this.#share === 0 ? 0 : this.#known.runs / known
+    return runs > rate * received + NO_CHANCE * Math.sqrt(rate * (received + received ** 2 / known))
   }
 
   /** What was lost at a rate at which nothing but chance takes anything. */

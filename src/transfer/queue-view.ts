@@ -51,7 +51,8 @@ export class QueueView {
   onRound(high: number): void {
     this.#highBefore = this.#high
     this.#high = high
-    this.#highest = Math.max(FORGET * this.#highest, high)
+    // Of two rounds running: a moment in which this computer stood still is not the queue.
+    this.#highest = Math.max(FORGET * this.#highest, Math.min(this.#highBefore, high))
   }
 
   /** Losses came from the queue though it seemed short. */

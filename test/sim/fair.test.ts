@@ -4,6 +4,8 @@ import t from 'tap'
 import { UsageError } from '../../src/errors.js'
 import { BESIDE, runBeside } from '../../src/sim/beside.js'
 import { FAIR, OPPONENTS, QUEUES, runFair } from '../../src/sim/fair.js'
+import { LongTermRate } from '../../src/sim/long-term-rate.js'
+import { instant } from '../../src/units.js'
 
 const SECONDS = 40
 
@@ -34,6 +36,38 @@ t.test('four peers leave TCP its share however they begin', async t => {
     const { fairness } = runBeside(seed, { ...BESIDE, rivals: 4, peers: 4, queue: 0.25, seconds: SECONDS })
     t.ok(fairness <= FAIR.most, `${fairness.toFixed(2)} of an equal share, seed ${seed}`)
   }
+})
+
+t.test('four peers leave BBR its share however they begin', async t => {
+  for (const seed of [4, 9]) {
+    const { fairness } = runBeside(seed, { ...BESIDE, rival: 'bbr', peers: 4, queue: 0.25, seconds: SECONDS })
+    t.ok(fairness >= FAIR.least && fairness < 1.5, `${fairness.toFixed(2)} of an equal share, seed ${seed}`)
+  }
+})
+
+t.test('a collector on a busy computer leaves BBR its share', async t => {
+  for (const seed of [1, 3]) {
+    const options = { ...BESIDE, rival: 'bbr', queue: 0.25, lateness: 5, seconds: SECONDS } as const
+    const { fairness } = runBeside(seed, options)
+    t.ok(fairness >= FAIR.least && fairness < 1.4, `${fairness.toFixed(2)} of an equal share, seed ${seed}`)
+  }
+})
+
+t.test('BBR takes heavy loss for a policer, as the kernel does', async t => {
+  /** Rounds of a hundred segments, 40 ms each. @returns the rounds until it holds a rate, and for how many it does */
+  const watch = (lost: number) => {
+    const watched = new LongTermRate(instant(0))
+    let [before, held] = [0, 0]
+    for (let round = 1; round <= 100; round++) {
+      watched.onAck(100 * round, lost * round, lost > 0, true, true, instant(40 * round))
+      if (watched.held !== undefined) held++
+      else if (held > 0) break
+      else before = round
+    }
+    return { before, held }
+  }
+  t.strictSame(watch(15), { before: 100, held: 0 }, 'fifteen of a hundred are no policer')
+  t.strictSame(watch(25), { before: 7, held: 48 }, 'after two intervals of four rounds')
 })
 
 t.test('who comes late gets a share, too', async t => {

@@ -99,9 +99,12 @@ t.test('the loss floor', async t => {
   t.ok(floor.excess({ received: 60, lost: 40, runs: 30 }) > 0, 'does not explain four times as much')
   t.equal(floor.isExceeded({ received: 90, lost: 10, runs: 9 }), false)
   t.equal(floor.isExceeded({ received: 50, lost: 50, runs: 40 }), true)
+  t.equal(floor.isExceeded({ received: 10, lost: 90, runs: 8 }), true, 'nor nine of ten, in few runs')
+  floor.learn({ received: 400, lost: 600, runs: 240 })
+  t.equal(floor.share, 0.1, 'learns nothing where most is lost')
   floor.bound({ received: 2_000, lost: 10, runs: 10 })
   t.ok(floor.share < 0.01, 'is no higher than what is lost')
-  floor.learn({ received: 10, lost: 10_000, runs: 1 })
+  floor.learn({ received: 6_500, lost: 3_500, runs: 2_000 })
   t.equal(floor.share, 0.25, 'never exceeds a quarter')
 })
 
@@ -191,6 +194,22 @@ t.test('what counts as a queue', async t => {
   t.equal(queue.drainTarget(40, instant(5_000)), 0, 'no empty queue seen for long')
   queue.onSample(0.1, instant(5_000))
   t.equal(queue.drainTarget(40, instant(5_001)), 2)
+})
+
+t.test('a queue may overflow that is about as long as it ever was for two rounds', async t => {
+  const queue = new QueueView(instant(0))
+  queue.onRound(10)
+  queue.onRound(10)
+  t.equal(queue.wasFull(1_000), true)
+  queue.onRound(40)
+  queue.onRound(10)
+  queue.onRound(10)
+  t.equal(queue.wasFull(1_000), true, 'a moment is not the queue')
+  queue.onRound(40)
+  queue.onRound(40)
+  queue.onRound(10)
+  queue.onRound(10)
+  t.equal(queue.wasFull(1_000), false, 'two rounds are')
 })
 
 t.test('paths that compete share one window', async t => {
