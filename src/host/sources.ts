@@ -1,5 +1,5 @@
-// Whom a collector pulls from: of all who have any of the content so many, chosen by chance, that nobody is far from anybody
-// through those who collect together; who has all of it comes first. Who is lost is replaced.
+// Whom a collector pulls from: everyone who offers the whole content, and of those who collect it themselves so many, chosen by
+// chance, that nobody is far from anybody; those who have all of it by now come first. Who is lost is replaced.
 import type { Random } from '../ambient.js'
 import { type Endpoint, sameEndpoint } from '../endpoint.js'
 import type { ListedPeer } from '../membership/listed-peer.js'
@@ -9,6 +9,8 @@ import type { PeerId } from '../units.js'
 interface Holder {
   readonly peer: ListedPeer
   isPartial: boolean
+  /** It had a part only when it was first seen. */
+  readonly isCollector: boolean
   state: 'spare' | 'used' | 'lost'
 }
 
@@ -25,7 +27,7 @@ export class Sources {
   see(peer: ListedPeer, isPartial: boolean): boolean {
     const known = this.#holders.get(peer.peer)
     if (known === undefined) {
-      this.#holders.set(peer.peer, { peer, isPartial, state: 'spare' })
+      this.#holders.set(peer.peer, { peer, isPartial, isCollector: isPartial, state: 'spare' })
       return false
     }
     const becameWhole = known.isPartial && !isPartial
@@ -54,17 +56,16 @@ export class Sources {
 
   /** Those to be pulled from besides, in the order of their numbers. */
   take(): readonly ListedPeer[] {
-    if (this.#used >= SOURCES_MAX) return []
     const spare = [...this.#holders.values()].filter(({ state }) => state === 'spare')
-    const chosen: Holder[] = []
+    const chosen = spare.filter(({ isCollector }) => !isCollector)
     for (const isPartial of [false, true]) {
-      const alike = spare.filter(holder => holder.isPartial === isPartial)
-      for (; alike.length > 0 && this.#used < SOURCES_MAX; this.#used++) {
-        const [holder] = alike.splice(this.#random.u32() % alike.length, 1)
-        holder!.state = 'used'
-        chosen.push(holder!)
+      const alike = spare.filter(holder => holder.isCollector && holder.isPartial === isPartial)
+      while (alike.length > 0 && this.#used + chosen.length < SOURCES_MAX) {
+        chosen.push(...alike.splice(this.#random.u32() % alike.length, 1))
       }
     }
+    this.#used += chosen.length
+    for (const holder of chosen) holder.state = 'used'
     return chosen.map(({ peer }) => peer).sort((a, b) => a.peer - b.peer)
   }
 }

@@ -274,7 +274,8 @@ export class Congestion {
       return
     }
     const congested = this.#floor.excess(round) > 0 && !low
-    const overflowed = this.#hasOverflowed(round)
+    // Something was lost, beyond what chance explains, when the queue was full.
+    const overflowed = this.#queue.wasFull(this.bandwidth) && this.#floor.isExceeded(round)
     if (this.#raisesQueue) this.#competition.disturb(this, after(now, 2 * (round.roundTrip + round.queueHigh)))
     if (this.#state === 'compete') this.#share(round, overflowed, low, now)
     else if (this.#state === 'startup' || this.#state === 'up') this.#grow(round, congested, now)
@@ -345,11 +346,6 @@ export class Congestion {
 
   #isLow(queue: number): boolean {
     return this.#queue.isLow(queue, this.#roundTrip, this.bandwidth)
-  }
-
-  /** Something was lost, beyond what chance explains, when the queue was full. */
-  #hasOverflowed(round: Round): boolean {
-    return this.#queue.wasFull(this.bandwidth) && this.#floor.isExceeded(round)
   }
 
   /** The most that one of the last rounds delivered, and chance took. */

@@ -33,6 +33,18 @@ t.test('of many some are taken by chance, and those that have all before others'
   t.notSame(taken[0], taken[1])
 })
 
+t.test('everyone who offers all of it is taken, however many they are', async t => {
+  const sources = new Sources(new SeededRandom(1))
+  for (let number = 1; number <= MANY; number++) sources.see(peer(number), number % 2 === 0)
+  const numbers = numbersOf(sources.take())
+  t.strictSame(
+    numbers,
+    Array.from({ length: MANY / 2 }, (_, i) => 2 * i + 1),
+  )
+  sources.see(peer(2), false)
+  t.strictSame(sources.take(), [], 'who has collected it comes only where there is room')
+})
+
 t.test('who is lost or leaves is replaced, and not taken again before it has left', async t => {
   const sources = new Sources(new SeededRandom(1))
   for (let number = 1; number <= SOURCES_MAX + 1; number++) sources.see(peer(number), true)
