@@ -6,7 +6,10 @@ import { leafHash } from '../content/tree.js'
 import { HASH_BYTES } from '../wire/layout.js'
 import { systemDigests } from './entropy.js'
 
-/** Numbers of a job: the memory's name, the block's first octet in it and its length, where its leaf hash stands or -1, the file's descriptor or -1, where in the file. */
+/**
+ * Numbers of a job: the memory's name, the block's first octet in it and its length, where its leaf hash stands or -1, the file's
+ * descriptor or -1, and the place in the file.
+ */
 const JOB_NUMBERS = 6
 
 /** What a BlockThread says: memory for the names that follow the last, then jobs and what each block should hash to. */
@@ -17,7 +20,7 @@ export interface StoreRequest {
   readonly leaves: Uint8Array
 }
 
-/** What became of a job: 'good' where the hash is as it should be and the octets are in the file, if one was named; the error of the disk otherwise. */
+/** What became of a job: good = its hash is right, and it is in the file, if one was named; otherwise the disk's error. */
 export type JobResult = 'good' | 'bad' | { readonly code: string | undefined; readonly message: string }
 
 const memory: Uint8Array[] = []

@@ -6,7 +6,6 @@ import type { FoundPart, Stored } from '../transfer/effect.js'
 import { type BlockIndex, blockIndex } from '../units.js'
 import { BLOCK_BYTES } from '../wire/layout.js'
 import { BlockThread } from './block-thread.js'
-import type { JobResult } from './block-worker.js'
 import type { SharedContent } from './shared-file.js'
 import type { Target } from './target.js'
 
@@ -15,7 +14,7 @@ export type BlockTarget = Pick<
   Target,
   'find' | 'prepare' | 'readBlock' | 'writeBlocks' | 'flush' | 'finish' | 'abandon'
 > &
-  // One file, to which a thread may write.
+  // Of one file, to which a thread may write.
   Partial<Pick<Target, 'descriptor' | 'onWritten'>>
 
 /** Blocks read or written in one operation: a thread's handing over and back costs as much as some of them. */
@@ -49,6 +48,8 @@ export class Disk {
   readonly #files: SharedContent[]
   /** Of the fetches that are under way. */
   readonly #targets = new Map<FetchKey | undefined, BlockTarget>()
+  /** Nothing more is written to these. */
+  readonly #closing = new Set<BlockTarget>()
   readonly #pending = new Set<Promise<void>>()
   #reads: Read[] = []
   /** Blocks that have the right hash. */
@@ -79,10 +80,13 @@ export class Disk {
   /** Closes the target of a fetch that is over, when nothing is being done with it any more. */
   async dropTarget(fetch: FetchKey): Promise<void> {
     const target = this.#targets.get(fetch)
+    if (target === undefined) return
+    this.#closing.add(target)
     this.#writes = this.#writes.filter(write => write.fetch !== fetch)
     await Promise.all(this.#pending)
     this.#targets.delete(fetch)
-    await target?.abandon()
+    this.#closing.delete(target)
+    await target.abandon()
   }
 
   perform(effect: DiskEffect): void {
@@ -162,8 +166,13 @@ export class Disk {
     if (this.#thread !== undefined && BlockThread.canSee(data) && (leaf ?? descriptor) !== undefined) {
       const job = { data, leaf, descriptor, place: block * BLOCK_BYTES }
       this.#thread.add(job, result => {
-        if (result === 'good' && descriptor === undefined) this.#writes.push(order)
-        else this.#stored.push(storedInput(order, result === 'bad' ? 'bad' : writtenBy(result, target, data.length)))
+        if (this.#closing.has(target)) return
+        if (result === 'bad') this.#stored.push(storedInput(order, 'bad'))
+        else if (descriptor === undefined) this.#writes.push(order)
+        else {
+          const error = target.onWritten?.(data.length, result === 'good' ? undefined : result)
+          this.#stored.push(storedInput(order, error === undefined ? 'stored' : { error }))
+        }
       })
     } else if (leaf !== undefined && Buffer.compare(leafHash(this.#options.digests, data), leaf) !== 0) {
       this.#answer([storedInput(order, 'bad')])
@@ -231,17 +240,6 @@ function answerTo({ fetch }: OfFetch, answer: TargetAnswer): Input {
 
 function storedInput(order: Store, outcome: Stored): Input {
   return answerTo(order, { kind: 'block-stored', block: order.block, outcome })
-}
-
-/** The thread wrote it, or could not. */
-function writtenBy(result: Exclude<JobResult, 'bad'>, target: BlockTarget, octets: number): Stored {
-  try {
-    target.onWritten?.(octets, result === 'good' ? undefined : result)
-    return 'stored'
-  } catch (error) {
-    if (error instanceof FileError) return { error: error.message }
-    throw error
-  }
 }
 
 function readInput(file: FileKey, block: BlockIndex, read: Uint8Array | string): Input {

@@ -94,12 +94,13 @@ export class Target {
     return this.#handle?.fd
   }
 
-  /** Octets were written to the descriptor, or could not be. @throws FileError */
-  onWritten(octets: number, fault?: unknown): void {
-    if (fault !== undefined) throw fileError('write', this.#part, fault)
+  /** Octets were written, or could not be. @returns what the operator should read of the fault, if there was one */
+  onWritten(octets: number, fault?: unknown): string | undefined {
+    if (fault !== undefined) return fileError('write', this.#part, fault).message
     this.#unflushed += octets
-    if (this.#unflushed >= FLUSH_BYTES && !this.#isFlushing && this.#handle !== undefined)
-      void this.#flush(this.#handle)
+    const handle = this.#handle
+    if (this.#unflushed >= FLUSH_BYTES && !this.#isFlushing && handle !== undefined) void this.#flush(handle)
+    return undefined
   }
 
   /** Writes neighbouring blocks at once. @param blocks unchanged until this ends. @throws FileError */
