@@ -194,9 +194,9 @@ export class Collector {
     const path = this.#paths.find(from, session)
     if (path === undefined || path.state === 'dead') return
     const why = FATAL_ERRORS[code]
-    const isFull = code === ERROR_CODE.TOO_MANY_UPLOADS
+    const hasOthers = this.#local?.usable === true || this.#work.active.some(other => other !== path)
     // Where there is nobody else, the peer is asked now and then whether it has time.
-    if (isFull && !this.#work.active.some(other => other !== path)) this.#onRefused(path, turn.now)
+    if (code === ERROR_CODE.TOO_MANY_UPLOADS && !hasOthers) this.#onRefused(path, turn.now)
     else if (why !== undefined) this.#dropPath(path, why, turn)
     else if (code === ERROR_CODE.UNKNOWN_SESSION) this.#renewPath(path, turn)
   }

@@ -64,12 +64,12 @@ const QUEUE_MAX = 8_192
 const PADDING = new Uint8Array(DATAGRAM_BYTES_MAX)
 /** Without PULLs for this long nothing more is sent, whatever credit is left. */
 const PULL_SILENCE_MS = 1_000
-/** Between two HAVEs: what came meanwhile is told together. */
-const HAVE_MS = 50
-/** Of the rate: so little that nobody waits for a block noticeably longer. */
-const TOGETHER_MS = 2
 /** And after this long the upload is forgotten. */
 const FORGET_MS = 10_000
+/** Between two HAVEs: what came meanwhile is told together. */
+const HAVE_MS = 50
+/** Blocks that this much of the rate brings go together: nobody waits for one noticeably longer. */
+const TOGETHER_MS = 2
 
 export class Upload {
   readonly to: Endpoint
@@ -246,7 +246,7 @@ export class Upload {
     }
   }
 
-  /** Whole blocks [first, end): their last chunks, which are shorter, come after all others, because datagrams of one size go out as one message. */
+  /** Whole blocks [first, end): their shorter last chunks come after all others, for datagrams of one size are one message. */
   #enqueueTogether(first: number, end: number, effects: EffectSink): void {
     for (const isLast of [false, true]) {
       for (let block = first; block < end && !this.#isQueueFull; block++) {

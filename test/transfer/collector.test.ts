@@ -435,6 +435,11 @@ t.test('where the only peer serves too many, a collector asks now and then until
   swarm.reply(peer, { ...error, sequence: sequence(1) })
   expectWhole(t, swarm.run(), 'it had time at once')
   t.strictSame(swarm.lost, [])
+  const own = new Swarm({ size: 2 * MEGABYTE, peers: 1, hasOwn: true }).run(30)
+  const [busy] = own.peers as [Swarm['peers'][0]]
+  own.reply(busy, { ...error, session: busy.uploads.stop()[0]!.session, sequence: sequence(1) })
+  expectWhole(t, own.run(), 'from its own copy')
+  t.equal(own.lost.length, 1, 'nobody waits who has it all')
 })
 
 t.test('stopped by its owner, a collector says goodbye and reports what it has', async t => {
