@@ -13,6 +13,11 @@ export const CLI = join(ROOT, 'dist/cli.js')
 const LOCK = join(ROOT, 'dist/.building')
 /** No step of a test takes longer; a process that hangs is killed and named. */
 const PATIENCE = 20_000
+/** Below what the system gives to sockets that name no port, which is 32768 and more; each process takes from a range of its own. */
+const PORTS_FROM = 10_000
+const PORTS_EACH = 100
+const PORT_RANGES = 220
+let portsTried = 0
 
 export interface Line {
   readonly t: string
@@ -159,18 +164,27 @@ export async function run(args: readonly string[], options?: StartOptions): Prom
   return { code, stdout: running.stdout, stderr: running.stderr, lines: running.lines }
 }
 
-/** UDP ports of loopback that are free now. */
+/** UDP ports of loopback that are free, and that neither the system nor a test beside this one gives to someone else meanwhile. */
 export async function freePorts(count: number): Promise<number[]> {
-  const sockets = Array.from({ length: count }, () => createSocket('udp4'))
-  const ports = await Promise.all(
-    sockets.map(async socket => {
-      socket.bind(0, '127.0.0.1')
-      await once(socket, 'listening')
-      return socket.address().port
-    }),
-  )
-  for (const socket of sockets) socket.close()
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = PORTS_FROM + (process.pid % PORT_RANGES) * PORTS_EACH + (portsTried++ % PORTS_EACH)
+    if (await isFree(port)) ports.push(port)
+  }
   return ports
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const socket = createSocket('udp4')
+  try {
+    socket.bind(port, '127.0.0.1')
+    await once(socket, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.close()
+  }
 }
 
 function newest(folder: string): number {
