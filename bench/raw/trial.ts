@@ -1,7 +1,10 @@
 // One measurement: what both ends used from the start of the transfer to the file being there.
-import { watch } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { existsSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import type { CpuTime, Line, MeasuredProcess } from './measured-process.js'
+
+/** Between two looks whether a file is there: to be told of that means to be told of each write, at the cost of who writes. */
+const LOOK_MS = 10
 
 /** What one end used, all its processes together. */
 export interface End {
@@ -53,10 +56,9 @@ export async function measureEnds(
   const results = await Promise.all(
     sinks.map(async (sink, i) => {
       // The file is there before it is read back: what that costs is no part of the transfer.
-      const watch = watchFor(outs[i]!)
-      await Promise.race([watch.found, sink.saw('result')])
-      watch.close()
-      return { cpu: sink.cpuTime(), memory: sink.peakMemory(), line: await sink.saw('result') }
+      const result = sink.saw('result')
+      await isThere(outs[i]!, result)
+      return { cpu: sink.cpuTime(), memory: sink.peakMemory(), line: await result }
     }),
   )
   const failed = results.find(({ line }) => line.ok === false)
@@ -99,14 +101,14 @@ export async function measureEnds(
   }
 }
 
-function watchFor(path: string): { readonly found: Promise<void>; close(): void } {
-  const watcher = watch(dirname(path))
-  const found = new Promise<void>(resolve => {
-    watcher.on('change', (_, name) => {
-      if (name === basename(path)) resolve()
-    })
-  })
-  return { found, close: () => watcher.close() }
+/** Ends when the file is there, or can't come any more. */
+async function isThere(path: string, result: Promise<unknown>): Promise<void> {
+  let isOver = false
+  const end = () => {
+    isOver = true
+  }
+  void result.then(end, end)
+  while (!isOver && !existsSync(path)) await setTimeout(LOOK_MS)
 }
 
 function used(from: readonly (CpuTime | undefined)[], to: readonly (CpuTime | undefined)[]) {
