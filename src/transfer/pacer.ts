@@ -62,6 +62,12 @@ export class Pacer {
     return this.#isInTrain
   }
 
+  /** How many datagrams of that size may be sent now, where one may. */
+  worth(octets: number, now: Instant): number {
+    this.#advance(now)
+    return this.#trains > 0 ? 1 : Math.ceil(Math.min(this.#allowance, this.#room) / octets)
+  }
+
   spend(octets: number): void {
     this.#allowance -= octets
     if (this.#trains === 0) this.#room -= octets

@@ -47,6 +47,7 @@ import type { BlockCache } from './block-cache.js'
 import type { EffectSink } from './effect.js'
 import type { Have } from './have.js'
 import { IP_UDP_BYTES, Pacer } from './pacer.js'
+import { SentChunks } from './sent-chunks.js'
 import { TRAINS } from './train.js'
 import type { UploadOptions } from './upload-options.js'
 
@@ -54,8 +55,8 @@ import type { UploadOptions } from './upload-options.js'
 export const CREDIT_UNPROVEN = 256
 /** Stamps kept for checking proofs; a power of two. */
 const STAMPS = 1 << 15
-/** Blocks whose sent chunks are remembered. */
-const BLOCKS_REMEMBERED = 2_048
+/** Hash pages that are remembered as sent. */
+const PAGES_REMEMBERED = 2_048
 /** Datagrams of one statement whose numbers are remembered. */
 const PARTS_MAX = 64
 /** Chunks waiting to be sent; the next PULL restates what did not fit. */
@@ -85,8 +86,7 @@ export class Upload {
   readonly #sessionLow: number
   readonly #pacer: Pacer
   readonly #stamps = new Uint32Array(STAMPS)
-  /** By block: for each chunk the sequence number it was last sent with, 0 = never. */
-  readonly #sent = new Map<number, Uint32Array>()
+  readonly #sent = new SentChunks()
   readonly #sentPages = new Map<string, number>()
   /** block * CHUNKS_MAX + chunk. */
   readonly #queue = new Uint32Array(QUEUE_MAX)
@@ -165,11 +165,11 @@ export class Upload {
   }
 
   /**
-   * Appends what is due.
+   * Appends the datagram that is due, and of those that continue it as many as are due and make `most` in all.
    * @param mayPace whether all uploads together are still below their limit; an ECHO is not paced
    * @returns octets of IP datagrams appended; 0 where nothing is due
    */
-  fillOne(batch: SendBatch, now: Instant, mayPace = true): number {
+  fillSome(batch: SendBatch, now: Instant, mayPace = true, most = 1): number {
     if (batch.isFull) return 0
     if (since(this.#pulledAt, now) > PULL_SILENCE_MS) {
       // The next PULL restates what it wants.
@@ -180,21 +180,21 @@ export class Upload {
     }
     if (this.#probe > 0 && mayPace && this.#pacer.canSend(now)) return this.#spend(this.#fillProbe(batch))
     if (this.#sequence < this.#credit) {
-      if (this.#isHaveDue(now)) return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillHave(batch, now)) : 0
+      if (this.#haveAt <= now) return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillHave(batch, now)) : 0
       if (this.#pageQueue.length > 0)
         return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillPage(batch, now)) : 0
       if (this.#queueHead < this.#queueTail) {
         const place = this.#queue[this.#queueHead]!
         const data = this.#cache.find(this.file, Math.floor(place / CHUNKS_MAX))
         if (data !== undefined)
-          return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillChunk(batch, place, data, now)) : 0
+          return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillChunks(batch, place, data, now, most)) : 0
         if (mayPace) this.#starved = true
       } else this.#starved = true
     }
     return this.#echoDue ? this.#fillEcho(batch, now) : 0
   }
 
-  /** When `fillOne` has something next, as far as time alone decides. */
+  /** When `fillSome` has something next, as far as time alone decides. */
   nextAt(): Instant {
     if (this.#probe > 0) return this.#pacer.nextAt()
     if (this.#sequence >= this.#credit) return NEVER
@@ -292,10 +292,6 @@ export class Upload {
     return after(this.#told.at, HAVE_MS)
   }
 
-  #isHaveDue(now: Instant): boolean {
-    return this.#haveAt <= now
-  }
-
   get #isQueueFull(): boolean {
     return this.#queueTail >= this.#queueEnd
   }
@@ -312,7 +308,7 @@ export class Upload {
 
   /** Of the chunks [first, stop). @param wanted a bit for each chunk; undefined: all of them @returns whether any is to be sent */
   #enqueueChunks(block: number, first: number, stop: number, wanted?: Uint8Array): boolean {
-    const log = this.#sent.get(block)
+    const log = this.#sent.find(block)
     const before = this.#queueTail
     const end = this.#queueEnd
     for (let chunk = first; chunk < stop && this.#queueTail < end; chunk++) {
@@ -332,29 +328,51 @@ export class Upload {
     this.#echoDue = false
   }
 
-  #fillChunk(batch: SendBatch, place: number, data: Uint8Array, now: Instant): number {
+  #fillChunks(batch: SendBatch, place: number, data: Uint8Array, now: Instant, most: number): number {
     const block = Math.floor(place / CHUNKS_MAX)
     const chunk = place % CHUNKS_MAX
-    const offset = chunk * this.#chunkSize
     const blockBytes = this.#layout.blockBytes(blockIndex(block))
     let length = chunkBytes(blockBytes, this.#chunkSize, chunkIndex(chunk))
-    const log = this.#sentLog(block)
+    const log = this.#sent.of(block)
     let resent = log[chunk] !== 0
     let count = 1
     // Neighbours that wait behind it go along, as far as the path carries them.
-    while (this.#queueHead + count < this.#queueTail && this.#queue[this.#queueHead + count] === place + count) {
+    while (this.#isNext(place + count, count)) {
       const more = chunkBytes(blockBytes, this.#chunkSize, chunkIndex(chunk + count))
       if (CHUNK_HEADER_BYTES + length + more > this.#datagram) break
       resent ||= log[chunk + count] !== 0
       length += more
       count++
     }
-    this.#queueHead += count
-    this.#writeHeader(batch.head, TAG.CHUNK, resent, now)
-    writeChunkPlace(batch.head, block, offset)
-    batch.push(this.to, CHUNK_HEADER_BYTES, data, offset, length)
-    log.fill(this.#sequence, chunk, chunk + count)
-    return CHUNK_HEADER_BYTES + length + IP_UDP_BYTES
+    const octets = CHUNK_HEADER_BYTES + length + IP_UDP_BYTES
+    const limit = Math.min(most, batch.capacity - batch.count, this.#pacer.worth(octets, now))
+    const datagrams = count > 1 ? 1 : this.#alike(place, log, blockBytes, limit)
+    this.#queueHead += count * datagrams
+    for (let at = chunk; at < chunk + count * datagrams; at += count) {
+      const { head } = batch
+      const offset = at * this.#chunkSize
+      this.#writeHeader(head, TAG.CHUNK, resent, now)
+      writeChunkPlace(head, block, offset)
+      batch.push(this.to, CHUNK_HEADER_BYTES, data, offset, length)
+      for (let i = 0; i < count; i++) log[at + i] = this.#sequence
+    }
+    return octets * datagrams
+  }
+
+  /** How many datagrams of a chunk each may be made from `place` on that differ in nothing but number and place. */
+  #alike(place: number, log: Uint32Array, blockBytes: number, most: number): number {
+    const chunk = place % CHUNKS_MAX
+    const isResent = log[chunk] !== 0
+    const whole = Math.floor(blockBytes / this.#chunkSize) - chunk
+    const limit = Math.min(most, whole, this.#credit - this.#sequence)
+    let count = 1
+    while (count < limit && this.#isNext(place + count, count) && (log[chunk + count] !== 0) === isResent) count++
+    return count
+  }
+
+  /** Whether that chunk is the `count`th in the queue. */
+  #isNext(place: number, count: number): boolean {
+    return this.#queueHead + count < this.#queueTail && this.#queue[this.#queueHead + count] === place
   }
 
   #fillPage(batch: SendBatch, now: Instant): number {
@@ -367,7 +385,7 @@ export class Upload {
     batch.push(this.to, TREE_HEADER_BYTES + hashes.length)
     this.#sentPages.delete(key)
     this.#sentPages.set(key, this.#sequence)
-    if (this.#sentPages.size > BLOCKS_REMEMBERED) this.#sentPages.delete(this.#sentPages.keys().next().value!)
+    if (this.#sentPages.size > PAGES_REMEMBERED) this.#sentPages.delete(this.#sentPages.keys().next().value!)
     return TREE_HEADER_BYTES + hashes.length + IP_UDP_BYTES
   }
 
@@ -423,16 +441,6 @@ export class Upload {
     this.#starved = false
     const hold = Math.min(HOLD_MAX, Math.round((since(this.#pulledAt, now) * 1000) / HOLD_UNIT_MICROS))
     writeBulkHeader(into, tag, flags, this.#sessionHigh, this.#sessionLow, number, stamp, this.#pull, hold)
-  }
-
-  #sentLog(block: number): Uint32Array {
-    let log = this.#sent.get(block)
-    if (log === undefined) {
-      log = new Uint32Array(CHUNKS_MAX)
-      this.#sent.set(block, log)
-      if (this.#sent.size > BLOCKS_REMEMBERED) this.#sent.delete(this.#sent.keys().next().value!)
-    }
-    return log
   }
 
   #spend(octets: number): number {

@@ -224,14 +224,15 @@ export class Uploads {
   }
 
   #fillTurn(upload: Upload, batch: SendBatch, now: Instant): boolean {
-    let sent = false
-    for (let i = 0; i < TURN && !batch.isFull; i++) {
-      const octets = upload.fillOne(batch, now, this.#limiter?.canSend(now) ?? true)
+    const before = batch.count
+    const end = Math.min(batch.capacity, before + TURN)
+    while (batch.count < end) {
+      const mayPace = this.#limiter?.canSend(now) ?? true
+      const octets = upload.fillSome(batch, now, mayPace, this.#limiter === undefined ? end - batch.count : 1)
       if (octets === 0) break
       this.#limiter?.spend(octets)
-      sent = true
     }
-    return sent
+    return batch.count > before
   }
 
   #forget(now: Instant): void {

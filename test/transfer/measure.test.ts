@@ -89,6 +89,28 @@ t.test('a pacer told so sends no more than a millisecond of its rate at once, an
   }
 })
 
+t.test('a pacer knows how many datagrams may go at once', async t => {
+  for (const burst of [undefined, 1]) {
+    const pacer = new Pacer(undefined, burst)
+    let now = instant(5)
+    for (const rate of [100, 1_000, 6_249, 12_500, 500_000]) {
+      pacer.setRate(rate, now)
+      for (const pause of [0.1, 0.7, 3, 20]) {
+        now = instant(Math.max(now, pacer.nextAt()) + pause)
+        t.ok(pacer.canSend(now))
+        const worth = pacer.worth(DATAGRAM, now)
+        let sent = 0
+        for (; pacer.canSend(now); sent++) pacer.spend(DATAGRAM)
+        t.equal(worth, sent, `${rate} octets a ms, ${pause} ms late`)
+      }
+    }
+  }
+  const beginner = new Pacer({ count: 3, octets: 10 * DATAGRAM })
+  beginner.setRate(1_500, instant(5))
+  t.ok(beginner.canSend(instant(5)))
+  t.equal(beginner.worth(DATAGRAM, instant(5)), 1, 'trains end by themselves')
+})
+
 t.test('a pacer without a rate waits for one', async t => {
   const pacer = new Pacer()
   t.equal(pacer.canSend(instant(1)), false)

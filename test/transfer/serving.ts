@@ -28,6 +28,8 @@ interface PeerOptions {
   readonly have?: Have
   /** Reads are answered by `answerReads` only. */
   readonly isDiskSlow?: boolean
+  /** Datagrams that are asked of the upload at once. */
+  readonly most?: number
 }
 
 /** One upload and the disk behind it. */
@@ -42,9 +44,11 @@ export class Peer {
   readonly #cache = new BlockCache()
   readonly #isDiskSlow: boolean
   readonly #batch = new SendBatch(64)
+  readonly #most: number
   #pulls = 0
 
-  constructor({ file = FILE, clockZero = 12_345, have, isDiskSlow = false }: PeerOptions = {}) {
+  constructor({ file = FILE, clockZero = 12_345, have, isDiskSlow = false, most = 64 }: PeerOptions = {}) {
+    this.#most = most
     this.#file = file
     this.#isDiskSlow = isDiskSlow
     const options = {
@@ -83,7 +87,7 @@ export class Peer {
   take(): Sent[] {
     const sent: Sent[] = []
     for (;;) {
-      while (!this.#batch.isFull && this.upload.fillOne(this.#batch, this.now) > 0);
+      while (!this.#batch.isFull && this.upload.fillSome(this.#batch, this.now, true, this.#most) > 0);
       if (this.#batch.count === 0) return sent
       for (const { datagram } of datagramsOf(this.#batch)) {
         const message = decode(datagram) as Sent

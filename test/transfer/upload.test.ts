@@ -41,6 +41,27 @@ t.test('at a high rate neighbouring blocks go together, their shorter last chunk
   t.strictSame(placesOf(peer.run(50)), [...full(4), ...full(5), ...last(4), ...last(5), ...placesIn(6)])
 })
 
+t.test('datagrams are the same whether they are asked for one by one or many at once', async t => {
+  const [single, many] = [1, 64].map(most => {
+    const peer = new Peer({ most })
+    const blocks = [want(0, [0, 1, 2, 5, 44, 45]), want(2, [9, 11, 12])]
+    peer.pull({ blocks, ranges: [range(3, 2)], rate: 90_000, credit: sequence(120) })
+    const sent = peer.run(30)
+    peer.pull({
+      blocks: [want(0, [0, 1, 2, 3, 4]), want(12, [0])],
+      horizon: sequence(2),
+      rate: 200_000,
+      credit: sequence(120),
+    })
+    sent.push(...peer.run(30))
+    peer.pull({ ranges: [range(6, 3)], rate: 1_000_000, credit: sequence(156) })
+    sent.push(...peer.run(30))
+    return { sent, times: sent.map(message => peer.sentAt.get(message)) }
+  })
+  t.equal(single!.sent.length, 156, 'as far as the credit goes')
+  t.strictSame(many, single)
+})
+
 t.test('what was sent is sent again only when the horizon has passed it, and says so', async t => {
   const peer = new Peer()
   peer.pull({ ranges: [range(0, 1)] })
