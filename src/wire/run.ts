@@ -2,8 +2,8 @@
 // else, and what is true of one is true of all: they are checked and counted once.
 import { sameEndpoint } from '../endpoint.js'
 import type { ReceiveBatch } from './batch.js'
-import { chunkBlock, chunkOffset, chunkPayloadSize, sequenceOf } from './bulk.js'
-import { BLOCK_BYTES, CHUNK_BLOCK_AT, SENT_AT_AT, SEQUENCE_AT, VERSION_FLAGS_AT } from './layout.js'
+import { chunkOffset, chunkPayloadSize, sequenceOf } from './bulk.js'
+import { BLOCK_BYTES, CHUNK_OFFSET_AT, SENT_AT_AT, SEQUENCE_AT, VERSION_FLAGS_AT } from './layout.js'
 
 /**
  * How many datagrams of a batch, from `first` on, are one run; what `isBulk` says of the first holds for all.
@@ -13,29 +13,22 @@ import { BLOCK_BYTES, CHUNK_BLOCK_AT, SENT_AT_AT, SEQUENCE_AT, VERSION_FLAGS_AT 
 export function runLength(batch: ReceiveBatch, first: number): number {
   const head = batch.data[first]!
   const bytes = chunkPayloadSize(head)
+  const [sequence, offset] = [sequenceOf(head), chunkOffset(head)]
   // No further than the block goes.
-  const most = Math.min(batch.count - first, Math.floor((BLOCK_BYTES - chunkOffset(head)) / bytes))
+  const most = Math.min(batch.count - first, Math.floor((BLOCK_BYTES - offset) / bytes))
   let count = 1
-  while (count < most && continues(batch, first, first + count, bytes)) count++
+  for (; count < most; count++) {
+    const d = batch.data[first + count]!
+    if (d.length !== head.length || sequenceOf(d) !== sequence + count || chunkOffset(d) !== offset + count * bytes)
+      break
+    if (!isAlike(d, head) || !sameEndpoint(batch.from[first + count]!, batch.from[first]!)) break
+  }
   return count
 }
 
-function continues(batch: ReceiveBatch, first: number, index: number, bytes: number): boolean {
-  const head = batch.data[first]!
-  const d = batch.data[index]!
-  const steps = index - first
-  return (
-    d.length === head.length &&
-    sequenceOf(d) === sequenceOf(head) + steps &&
-    chunkOffset(d) === chunkOffset(head) + steps * bytes &&
-    chunkBlock(d) === chunkBlock(head) &&
-    isAlike(d, head, VERSION_FLAGS_AT, SEQUENCE_AT) &&
-    isAlike(d, head, SENT_AT_AT, CHUNK_BLOCK_AT) &&
-    sameEndpoint(batch.from[index]!, batch.from[first]!)
-  )
-}
-
-function isAlike(a: Uint8Array, b: Uint8Array, from: number, end: number): boolean {
-  for (let i = from; i < end; i++) if (a[i] !== b[i]) return false
+/** In all but number and place in the block. */
+function isAlike(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = VERSION_FLAGS_AT; i < SEQUENCE_AT; i++) if (a[i] !== b[i]) return false
+  for (let i = SENT_AT_AT; i < CHUNK_OFFSET_AT; i++) if (a[i] !== b[i]) return false
   return true
 }
