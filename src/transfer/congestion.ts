@@ -8,6 +8,7 @@
 import { assert } from '../errors.js'
 import { after, type Instant } from '../units.js'
 import { Backlog } from './backlog.js'
+import { Bandwidth, RATE_MIN } from './bandwidth.js'
 import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
 import { FLOOR_DOUBTED, FloorWatch } from './floor-watch.js'
@@ -51,37 +52,23 @@ const TRAIN_REFUTED = 2
 const CRUISE_MS = 2_000
 const CRUISE_ROUNDS_MAX = 63
 const CRUISE_FIRST_ROUND_TRIPS = 6
-/** Rate floor: 64 kbit/s. */
-export const RATE_MIN = 8
-/** Datagrams that may always be in flight. */
-export const WINDOW_MIN = 4
-/** First window (RFC 6928 allows 10; paced over a round trip 32 is what large senders use), and first rate where that is more: 5 Mbit/s. */
-export const WINDOW_INITIAL = 32
-export const RATE_INITIAL = 625
 /** A link that is full and carries less than this share of what we think is slower. */
 const SLOWER = 0.8
 /** Room for an uneven pace above the window of those who compete. */
 const COMPETE_WINDOW = 1.1
-/** Rounds whose deliveries are remembered: more than a drain takes, or its own low rate would be believed. */
-const DELIVERIES = 6
 /** In longer queues no probe of BBR overflows, which keeps two products in flight. */
 const PROBED_ROUND_TRIPS = 1.5
 /** CRUISE corrects what it sees of the queue over two round trips, but of so many ms at least. */
 const STEER_MS = 8
 
 export class Congestion {
-  readonly #initialRate: number
+  readonly #link: Bandwidth
   readonly #chance: () => number
   #state: CongestionState = 'startup'
   #stateSince: Instant
   #rounds = 0
-  /** Best rate of this probe cycle and of the one before. */
-  #best = 0
   /** What the first datagrams, sent back to back, showed of the link's rate; 0: nothing, or it was refuted. */
   #train = 0
-  #bestBefore = 0
-  /** A queue grew though we held back, and showed that the link is no faster; Infinity after the next probe. */
-  #corrected = Infinity
   readonly #startLoss = new StartLoss()
   readonly #fullPipe = new FullPipe()
   #cruiseFor = CRUISE_MS
@@ -90,8 +77,6 @@ export class Congestion {
   #yield: Yield | undefined
   /** Queueing delay that stays when we hold back: other flows', or a busy machine's. Not ours to drain. */
   #foreignQueue = 0
-  /** What the last rounds delivered. */
-  readonly #deliveries: number[] = []
   /** Until then the queue that we see is older than what we did about it. */
   #blindUntil: Instant
   #drainUntil: Instant
@@ -128,7 +113,7 @@ export class Congestion {
     this.#blindUntil = now
     this.#drainUntil = now
     this.#drainAtLeastUntil = now
-    this.#initialRate = initialRate
+    this.#link = new Bandwidth(initialRate)
     this.#roundTrip = roundTrip
     this.#chance = chance
     this.#competition = competition
@@ -150,7 +135,7 @@ export class Congestion {
       const window = this.#competition.windowOf(this)
       return Math.max(RATE_MIN, window / (this.#roundTrip + this.#delay))
     }
-    return Math.max(RATE_MIN, Math.max(this.#best, this.#bestBefore) || this.#initialRate)
+    return this.#link.value
   }
 
   get pacingRate(): number {
@@ -182,8 +167,7 @@ export class Congestion {
     const queue = Math.max(0, delay - this.#foreignQueue)
     this.#delay = delay
     this.#yield?.onDelay(delay, this.#roundTrip, now)
-    const credible = Math.min(rate, this.#corrected)
-    if (credible > (appLimited ? this.bandwidth : this.#best)) this.#best = Math.max(this.#best, credible)
+    this.#link.onSample(rate, appLimited ? this.bandwidth : 0)
     this.#queue.onSample(delay, now)
     const queued = this.#queue.isStanding(queue, this.#roundTrip)
     this.#full.onSample(rate, this.#queue.isLong(queue, this.#roundTrip), now)
@@ -221,9 +205,7 @@ export class Congestion {
     if (delivered === undefined) return
     // What came is all that the link carries.
     this.#queue.overflowsEarly()
-    this.#best = Math.min(this.bandwidth, delivered)
-    this.#bestBefore = 0
-    this.#corrected = this.#best
+    this.#link.set(Math.min(this.bandwidth, delivered), true)
     this.#drain(0, now)
     // A queue that never was empty shows how short it can be.
     this.#drainAtLeastUntil = after(now, this.#roundTrip)
@@ -243,7 +225,7 @@ export class Congestion {
   onTrain(rate: number): void {
     if (this.#state !== 'startup') return
     this.#train = rate
-    this.#best = Math.max(this.#best, rate / PACING.startup)
+    this.#link.onSample(rate / PACING.startup, 0)
   }
 
   /** The peer was asked for this rate. */
@@ -257,8 +239,7 @@ export class Congestion {
     // There was a queue that did not show.
     if (!this.#isLow(this.#roundTrip - round.roundTrip)) this.#floor.forget()
     this.#roundTrip = round.roundTrip
-    this.#deliveries.push(round.delivered)
-    if (this.#deliveries.length > DELIVERIES) this.#deliveries.shift()
+    this.#link.onRound(round.delivered)
     this.#foreignQueue = Math.min(this.#foreignQueue, round.queue)
     this.#queue.onRound(round.queueHigh)
     this.#headroom.onRound(round.queueHigh, this.#queue.target(round.roundTrip), now)
@@ -291,7 +272,7 @@ export class Congestion {
     if (state === 'up' && this.#lowRounds > 0 && this.#fullPipe.brings(this.#sent(1))) this.#upGain = UP_FAST
     const isFlood = state === 'startup' && this.#startLoss.isFlood(round)
     // Others flood the link, too: what came is our part of it.
-    if (isFlood) this.#best = Math.min(this.bandwidth, Math.max(RATE_MIN, this.#sent(1)))
+    if (isFlood) this.#link.lower(this.#sent(1))
     if (!congested && !isFull && !rises && !isFlood) return
     this.#showsQueue = false
     this.#mayBeMore = state === 'startup' || (!congested && this.#fullPipe.hasGrown)
@@ -313,7 +294,7 @@ export class Congestion {
     this.#yield = undefined
     // What was lost in the first rounds may be older than our holding back.
     const isOverfull = overflowed && this.#rounds >= 4
-    if (isOverfull && this.#corrected < Infinity && !this.#competition.isDisturbed(this, now)) {
+    if (isOverfull && this.#link.isLimited && !this.#competition.isDisturbed(this, now)) {
       this.#compete(round.queue, now)
       this.#competition.onLossBefore(now)
       return
@@ -321,10 +302,8 @@ export class Congestion {
     if (congested || isOverfull || this.#queue.isLong(round.queue - this.#foreignQueue, round.roundTrip)) {
       // A queue grew though we hold back: the link is slower than we thought. Believe what it delivered lately: with losses
       // that say so too, in the last two rounds; without, a busy machine could look like that, and it had better rounds.
-      const seen = this.#sent(congested ? 2 : DELIVERIES)
-      this.#best = Math.min(this.bandwidth, Math.max(RATE_MIN, seen))
-      this.#bestBefore = 0
-      if (isOverfull) this.#corrected = this.#best
+      const seen = this.#sent(congested ? 2 : undefined)
+      this.#link.set(Math.min(this.bandwidth, seen), isOverfull)
       this.#drain(round.queue - this.#foreignQueue, now)
       return
     }
@@ -349,8 +328,8 @@ export class Congestion {
   }
 
   /** The most that one of the last rounds delivered, and chance took. */
-  #sent(rounds: number): number {
-    return Math.max(RATE_MIN, ...this.#deliveries.slice(-rounds)) / (1 - this.floor)
+  #sent(rounds?: number): number {
+    return this.#link.sent(this.floor, rounds)
   }
 
   /** Someone else fills the queue: share the link with him. */
@@ -375,10 +354,8 @@ export class Congestion {
   }
 
   #stopCompeting(now: Instant): void {
-    this.#best = this.#sent(DELIVERIES)
-    this.#bestBefore = 0
     // So much came all the time: an overflow before the next probe is someone else's.
-    this.#corrected = this.#best
+    this.#link.set(this.#sent(), true)
     this.#foreignQueue = 0
     this.#cruise(now)
   }
@@ -389,8 +366,7 @@ export class Congestion {
   }
 
   #slowDown(queue: number, now: Instant): void {
-    this.#best = Math.max(RATE_MIN, this.#full.over(this.#roundTrip, now))
-    this.#bestBefore = 0
+    this.#link.set(Math.max(RATE_MIN, this.#full.over(this.#roundTrip, now)))
     this.#drain(queue, now)
     // The last rounds brought more, from before it was full.
     this.#yield = new Yield(PACING.drain, now)
@@ -398,10 +374,7 @@ export class Congestion {
 
   #probe(now: Instant): void {
     this.#fullPipe.start(this.bandwidth, this.#sent(2))
-    // A cycle in which the sender lacked data taught nothing: what was known before still counts.
-    if (this.#best > 0) this.#bestBefore = this.#best
-    this.#best = 0
-    this.#corrected = Infinity
+    this.#link.onProbe()
     this.#hasProbed = true
     this.#upGain = PACING.up
     this.#headroom.onProbe()
@@ -433,8 +406,7 @@ export class Congestion {
   }
 
   #fallBack(now: Instant): void {
-    this.#best = this.bandwidth / 2
-    this.#bestBefore = 0
+    this.#link.set(this.bandwidth / 2)
     this.#floor.forget()
     this.#collapse.clear()
     this.#cruise(now)

@@ -6,9 +6,10 @@ import { after, earliest, type Instant, ms, NEVER, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
 import { CHUNK_HEADER_BYTES, CONTROL_BYTES_MAX, HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
+import { initialRate, RATE_MIN, WINDOW_MIN } from './bandwidth.js'
 import { cadence } from './cadence.js'
 import type { Competition } from './competition.js'
-import { Congestion, RATE_INITIAL, RATE_MIN, WINDOW_INITIAL, WINDOW_MIN } from './congestion.js'
+import { Congestion } from './congestion.js'
 import { DeliveryRate } from './delivery-rate.js'
 import { type Arrival, LossDetector } from './loss.js'
 import { WindowedMinimum } from './minimum.js'
@@ -396,10 +397,8 @@ export class Path {
   #newCongestion(now: Instant): Congestion {
     const roundTrip = this.roundTrip.smoothed
     const datagram = CHUNK_HEADER_BYTES + this.chunkSize + IP_UDP_BYTES
-    // All who begin with the peer share what one would begin with.
-    const window = Math.max(WINDOW_MIN, WINDOW_INITIAL / this.#beginners)
-    const initialRate = Math.max(RATE_MIN, RATE_INITIAL / this.#beginners, (window * datagram) / Math.max(1, roundTrip))
-    return new Congestion(now, initialRate, roundTrip, this.#chance, this.#competition)
+    const rate = initialRate(datagram, this.#beginners, roundTrip)
+    return new Congestion(now, rate, roundTrip, this.#chance, this.#competition)
   }
 
   #onEcho(echo: number, hold: number, now: Instant): void {
