@@ -11,6 +11,7 @@ import { cadence } from './cadence.js'
 import type { Competition } from './competition.js'
 import { Congestion } from './congestion.js'
 import { DeliveryRate } from './delivery-rate.js'
+import { Hurry } from './hurry.js'
 import { type Arrival, LossDetector } from './loss.js'
 import { WindowedMinimum } from './minimum.js'
 import { Owed } from './owed.js'
@@ -94,7 +95,7 @@ export class Path {
   #lostAtSmall = 0
   readonly #pullTimes = new Float64Array(PULLS_REMEMBERED)
   readonly #train = new Train()
-  #hasTrainEnded = false
+  readonly #hurry = new Hurry()
   readonly #delivery = new DeliveryRate()
   readonly #delay = new WindowedMinimum(DELAY_SPAN_MS)
   #delayBase: number | undefined
@@ -103,7 +104,6 @@ export class Path {
   #lastEcho = -1
   #roundEnd = 0
   readonly #round: RoundCount
-  #sincePull = 0
   readonly #chance: () => number
   readonly #beginners: number
   readonly #competition: Competition
@@ -149,7 +149,7 @@ export class Path {
     this.heardAt = now
     this.timeouts = 0
     if (this.state === 'suspended') this.#resume()
-    this.#sincePull++
+    this.#hurry.onArrivals(1)
     const wire = octets + IP_UDP_BYTES
     this.#round.octets += wire
     if (isLargest) this.proof = sentAt
@@ -173,7 +173,7 @@ export class Path {
     this.loss.onMore(count - 1)
     this.#delivery.onMore(count - 1, octets)
     this.#round.octets += octets
-    this.#sincePull += count - 1
+    this.#hurry.onArrivals(count - 1)
     return true
   }
 
@@ -329,7 +329,7 @@ export class Path {
   pullDueAt(): Instant {
     if (this.pulledAt === undefined) return 0 as Instant
     if (this.isPartial && !this.isWaitedFor) {
-      return after(this.pulledAt, this.#sincePull >= this.window / 3 ? this.cadence : FOLLOW_MS)
+      return after(this.pulledAt, this.#hurry.hasUsed(this.window) ? this.cadence : FOLLOW_MS)
     }
     if (this.timeouts > 0) {
       return after(this.pulledAt, Math.max(this.cadence, Math.min(SILENT_PULL_MAX_MS, this.timeoutSpan / 4)))
@@ -346,16 +346,14 @@ export class Path {
     return after(this.#pullTimes[oldest % PULLS_REMEMBERED]! as Instant, this.roundTrip.timeout + this.cadence / 2)
   }
 
-  /** A short window is used up long before the cadence on a fast path, and what the train showed can't wait: then the PULL comes early. */
+  /** It can't wait until `pullDueAt`. */
   isPullEarly(now: Instant, window: number): boolean {
-    if (this.#hasTrainEnded) return true
-    return this.pulledAt !== undefined && this.#sincePull >= window / 3 && since(this.pulledAt, now) >= 0.25
+    return this.pulledAt !== undefined && this.#hurry.isWanted(this.pacingRate, window, since(this.pulledAt, now))
   }
 
   onPullSent(now: Instant): number {
     this.pulledAt = now
-    this.#sincePull = 0
-    this.#hasTrainEnded = false
+    this.#hurry.onSent(this.pacingRate)
     this.pullSequence++
     this.#pullTimes[this.pullSequence % PULLS_REMEMBERED] = now
     return this.pullSequence
@@ -418,7 +416,7 @@ export class Path {
     if (rate === undefined) return
     this.congestion.onTrain(rate)
     this.trace?.onTrain(rate)
-    this.#hasTrainEnded = true
+    this.#hurry.onTrain()
   }
 
   #onDelay(sentAt: number, now: Instant): void {

@@ -5,6 +5,7 @@ import t from 'tap'
 import { SeededRandom } from '../../src/sim/random.js'
 import { Competition } from '../../src/transfer/competition.js'
 import { DeliveryRate } from '../../src/transfer/delivery-rate.js'
+import { Hurry } from '../../src/transfer/hurry.js'
 import { LossDetector } from '../../src/transfer/loss.js'
 import { WindowedMinimum } from '../../src/transfer/minimum.js'
 import { Pacer } from '../../src/transfer/pacer.js'
@@ -39,6 +40,19 @@ t.test('a pacer keeps any rate over fractions of datagrams and milliseconds', as
     const ahead = octets - rate * time
     t.ok(ahead > -1 - 0.25 * rate && ahead <= Math.max(3_000, 4 * rate) + size, `${rate} octets a ms: ${ahead} ahead`)
   }
+})
+
+t.test('a PULL that asks for much less does not wait', async t => {
+  const hurry = new Hurry()
+  hurry.onSent(1_000)
+  t.equal(hurry.isWanted(610, 90, 0), false)
+  t.equal(hurry.isWanted(590, 90, 0), true)
+  t.equal(hurry.isWanted(3_000, 90, 0), false, 'more can wait')
+  hurry.onArrivals(30)
+  t.equal(hurry.isWanted(1_000, 90, 0.2), false)
+  t.equal(hurry.isWanted(1_000, 90, 0.25), true, 'a third of the window came')
+  hurry.onSent(500)
+  t.equal(hurry.isWanted(500, 90, 1), false)
 })
 
 t.test('a pacer kept from sending catches up with a few milliseconds at most', async t => {
