@@ -22,6 +22,8 @@ const ALONE_YIELDING_MS = 10_000
 /** Share of datagrams that someone's probes may cost, reckoned over so many round trips. */
 const PROBES_LOSS = 0.08
 const PROBES_ROUND_TRIPS = 10
+/** Standard deviations beyond which that is no chance. */
+const NO_CHANCE = 3
 /** Losses within so many round trips are one event. */
 const EVENT_ROUND_TRIPS = 2
 /** Who was not heard of for so long takes part no more: ms, and round trips. */
@@ -207,11 +209,12 @@ export class Competition {
   #mustAnswer({ overflowed, roundTrip, floor, isLow }: Showing, now: Instant): boolean {
     const time = since(this.#cutAt, now)
     if (this.#yields) return !isLow && time >= EVENT_ROUND_TRIPS * roundTrip
-    if (!overflowed || time < EVENT_ROUND_TRIPS * roundTrip) return false
-    if (!this.#stubborn.isThere(now)) return true
+    if (time < EVENT_ROUND_TRIPS * roundTrip) return false
+    if (overflowed && !this.#stubborn.isThere(now)) return true
     if (time < PROBES_ROUND_TRIPS * roundTrip) return false
-    const isMore = this.#lost > (floor + PROBES_LOSS) * (this.#received + this.#lost)
-    if (!isMore) {
+    const total = this.#received + this.#lost
+    const isMore = this.#lost > (floor + PROBES_LOSS) * total + NO_CHANCE * Math.sqrt(floor * (1 - floor) * total)
+    if (overflowed && !isMore) {
       this.#cutAt = now
       this.#resetCounts()
     }

@@ -145,7 +145,11 @@ export class Congestion {
   }
 
   get #gain(): number {
-    if (this.#state === 'compete') return this.#competition.gain
+    if (this.#state === 'compete') {
+      const { gain } = this.#competition
+      // Held back is what the link brings, which is less than we send where a queue overflows.
+      return gain < 1 ? gain * Math.min(1, this.#sent() / this.bandwidth) : 1
+    }
     if (this.#state === 'cruise') return this.#cruiseGain
     if (this.#state === 'up') return this.#upGain
     return this.#isAtTrain ? PACING.up : PACING[this.#state]

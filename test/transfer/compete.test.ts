@@ -266,6 +266,17 @@ t.test('beside who answers no loss the window is given back, and only heavy loss
   t.equal(competition.windowOf(path), before, 'a loss before is none of ours')
 })
 
+t.test('heavy loss is answered though its runs merge, and though someone answers none', async t => {
+  const competition = new Competition(instant(0))
+  const path = {}
+  competition.join(path, 300_000, instant(0))
+  competition.onRound(path, { ...OVERFLOW, lost: 0, overflowed: false, isProbed: true }, instant(ROUND_TRIP))
+  const before = competition.windowOf(path)
+  const heavy = { ...OVERFLOW, received: 20, lost: 20, overflowed: false }
+  for (let i = 2; i < 16; i++) competition.onRound(path, heavy, instant(i * 60))
+  t.ok(competition.windowOf(path) < 0.8 * before, `${competition.windowOf(path)} of ${before}`)
+})
+
 t.test('in the background no window is given back', async t => {
   const competition = new Competition(instant(0), true)
   const path = {}
