@@ -21,7 +21,7 @@ export class Bandwidth {
   /** Best rate of this probe cycle and of the one before. */
   #best = 0
   #bestBefore = 0
-  /** No sample counts for more until the next probe: a queue grew though we held back, and showed what the link carries. */
+  /** A queue showed what the link carries: no more, until the next probe. */
   #limit = Infinity
   /** What the last rounds delivered. */
   readonly #deliveries: number[] = []
@@ -32,12 +32,7 @@ export class Bandwidth {
   }
 
   get value(): number {
-    return Math.max(RATE_MIN, Math.max(this.#best, this.#bestBefore) || this.#initial)
-  }
-
-  /** An overflow showed what the link carries, and no probe was since. */
-  get isLimited(): boolean {
-    return this.#limit < Infinity
+    return Math.max(RATE_MIN, Math.min(this.#limit, Math.max(this.#best, this.#bestBefore) || this.#initial))
   }
 
   /** @param least below this the sample says nothing; 0: it counts */
@@ -61,17 +56,21 @@ export class Bandwidth {
     this.#best = Math.min(this.value, rate)
   }
 
-  /** Whatever was measured, it is `rate`. @param isLimit and no more, until the next probe */
-  set(rate: number, isLimit = false): void {
+  /** Whatever was measured, it is `rate`. */
+  set(rate: number): void {
     this.#best = rate
     this.#bestBefore = 0
-    if (isLimit) this.#limit = rate
+  }
+
+  /** It is `rate` at most, until the next probe. */
+  limit(rate: number): void {
+    this.#limit = rate
   }
 
   /** The next probe begins. */
   onProbe(): void {
     // A cycle in which the sender lacked data taught nothing: what was known before still counts.
-    if (this.#best > 0) this.#bestBefore = this.#best
+    if (this.#best > 0) this.#bestBefore = Math.min(this.#limit, this.#best)
     this.#best = 0
     this.#limit = Infinity
   }

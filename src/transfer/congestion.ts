@@ -11,6 +11,7 @@ import { Backlog } from './backlog.js'
 import { Bandwidth, RATE_MIN } from './bandwidth.js'
 import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
+import type { Sample } from './delivery-rate.js'
 import { FLOOR_DOUBTED, FloorWatch } from './floor-watch.js'
 import { FullPipe } from './full-pipe.js'
 import { FullRate } from './full-rate.js'
@@ -24,15 +25,6 @@ import { StartLoss } from './start-loss.js'
 import { Yield } from './yield.js'
 
 export type CongestionState = 'startup' | 'drain' | 'cruise' | 'refill' | 'up' | 'compete'
-
-/** What about a quarter of a round trip showed. */
-export interface Sample {
-  readonly rate: number
-  /** The sender lacked data: the path could do more. */
-  readonly appLimited: boolean
-  /** Least queueing delay, ms. */
-  readonly queue: number
-}
 
 /** Pacing gain by state (BBR draft: startup 4 ln 2, up 1.25). CRUISE's is steered by the queue. */
 const PACING: Readonly<Record<Exclude<CongestionState, 'cruise' | 'compete'>, number>> = {
@@ -54,12 +46,18 @@ const CRUISE_ROUNDS_MAX = 63
 const CRUISE_FIRST_ROUND_TRIPS = 6
 /** A link that is full and carries less than this share of what we think is slower. */
 const SLOWER = 0.8
+/** A link that was full is believed to carry so much more than came that CRUISE holds a queue longer by this, ms or round trips. */
+const FULL_MS = 8
+const FULL_ROUND_TRIPS = 0.25
+/** Less than so many octets says less about the link than chance does. */
+const FULL_BYTES = 96_000
 /** Room for an uneven pace above the window of those who compete. */
 const COMPETE_WINDOW = 1.1
 /** In longer queues no probe of BBR overflows, which keeps two products in flight. */
 const PROBED_ROUND_TRIPS = 1.5
-/** CRUISE corrects what it sees of the queue over two round trips, but of so many ms at least. */
-const STEER_MS = 8
+/** CRUISE corrects what it sees of the queue over so many round trips, but over so many ms at least. */
+const STEER_ROUND_TRIPS = 2
+const STEER_MS = 16
 
 export class Congestion {
   readonly #link: Bandwidth
@@ -69,14 +67,14 @@ export class Congestion {
   #rounds = 0
   /** What the first datagrams, sent back to back, showed of the link's rate; 0: nothing, or it was refuted. */
   #train = 0
+  /** An overflow showed what the link carries, and no probe was since. */
+  #isCorrected = false
   readonly #startLoss = new StartLoss()
   readonly #fullPipe = new FullPipe()
   #cruiseFor = CRUISE_MS
   #cruiseGain = 1
   /** What the last drain shows. */
   #yield: Yield | undefined
-  /** Queueing delay that stays when we hold back: other flows', or a busy machine's. Not ours to drain. */
-  #foreignQueue = 0
   /** Until then the queue that we see is older than what we did about it. */
   #blindUntil: Instant
   #drainUntil: Instant
@@ -90,6 +88,8 @@ export class Congestion {
   readonly #backlog = new Backlog()
   readonly #headroom = new Headroom()
   readonly #full = new FullRate()
+  /** The same, while what STARTUP or UP sent too much stands before the link. */
+  readonly #overfull = new FullRate()
   #upGain: number = PACING.up
   readonly #collapse = new Collapse()
   readonly #spikes = new Spikes()
@@ -167,21 +167,23 @@ export class Congestion {
     return gain * this.bandwidth * roundTripMinimum
   }
 
-  onSample({ rate, appLimited, queue: delay }: Sample, now: Instant): void {
-    const queue = Math.max(0, delay - this.#foreignQueue)
+  onSample({ rate, octets, time, appLimited, queue: delay }: Sample, now: Instant): void {
+    const queue = this.#queue.own(delay)
     this.#delay = delay
     this.#yield?.onDelay(delay, this.#roundTrip, now)
     this.#link.onSample(rate, appLimited ? this.bandwidth : 0)
     this.#queue.onSample(delay, now)
-    const queued = this.#queue.isStanding(queue, this.#roundTrip)
-    this.#full.onSample(rate, this.#queue.isLong(queue, this.#roundTrip), now)
+    this.#full.onSample(octets, time, this.#queue.isLong(queue, this.#roundTrip), now)
+    this.#overfull.onSample(octets, time, this.#queue.isStanding(queue, this.#roundTrip), now)
     // The first round may meet the queue of our own joining; only a standing one ends it.
-    const isStanding = this.#state === 'up' || this.#rounds > 0 || queue > Math.max(20, this.#roundTrip / 2)
-    if ((this.#state === 'startup' || this.#state === 'up') && queued && isStanding) {
-      this.#showsQueue = true
-      this.#mayBeMore = false
-      this.#drain(queue, now)
-    } else if (this.#state === 'drain') {
+    const isStanding = this.#rounds > 0 || queue > Math.max(20, this.#roundTrip / 2)
+    if (this.#state === 'startup' && isStanding && this.#queue.isStanding(queue, this.#roundTrip))
+      this.#showQueue(queue, now)
+    else if (this.#state === 'drain') {
+      // The best of many samples is more than the link carries; what came all the while is not.
+      const came = this.#overfull.over(Math.max(this.#roundTrip, FULL_BYTES / this.bandwidth), now)
+      const more = Math.min(FULL_MS, FULL_ROUND_TRIPS * this.#roundTrip) / this.#steerTime
+      if (came < Infinity) this.#link.limit((1 + more) * came)
       if (this.#hasOthers(now)) this.#compete(delay, now)
       else if (this.#isSlower(now)) this.#slowDown(queue, now)
       else if (now < this.#drainAtLeastUntil) return
@@ -196,7 +198,7 @@ export class Congestion {
     } else if (this.#state === 'cruise') {
       const error =
         (this.#queue.target(this.#roundTrip) - this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now)) /
-        (2 * Math.max(STEER_MS, this.#roundTrip))
+        this.#steerTime
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
       this.#cruiseGain = Math.min(this.#cruiseGain, this.#floorTests.gain(now))
       if (this.#yield === undefined && now >= this.#blindUntil && this.#isSlower(now)) this.#slowDown(queue, now)
@@ -204,15 +206,24 @@ export class Congestion {
   }
 
   /** Once for each wake-up in which something arrived. */
-  onLosses(loss: LossDetector, now: Instant): void {
+  onBatch(loss: LossDetector, now: Instant): void {
+    if (this.#state === 'up' && this.#queue.stands(this.#roundTrip, this.bandwidth, now))
+      this.#showQueue(this.#delay, now)
     const delivered = this.#floorTests.onBatch(loss, now)
     if (delivered === undefined) return
     // What came is all that the link carries.
     this.#queue.overflowsEarly()
-    this.#link.set(Math.min(this.bandwidth, delivered), true)
+    this.#believe(Math.min(this.bandwidth, delivered))
     this.#drain(0, now)
     // A queue that never was empty shows how short it can be.
     this.#drainAtLeastUntil = after(now, this.#roundTrip)
+  }
+
+  /** We send more than the link carries. */
+  #showQueue(queue: number, now: Instant): void {
+    this.#showsQueue = true
+    this.#mayBeMore = false
+    this.#drain(queue, now)
   }
 
   #testFloor(now: Instant): void {
@@ -222,6 +233,7 @@ export class Congestion {
 
   /** The queueing delay of one datagram, ms. */
   onDelay(queue: number, now: Instant): void {
+    this.#queue.onDelay(queue, this.#roundTrip, now)
     if (this.#state === 'compete') this.#spikes.onDelay(queue, this.#roundTrip, now)
   }
 
@@ -244,8 +256,7 @@ export class Congestion {
     if (!this.#isLow(this.#roundTrip - round.roundTrip)) this.#floor.forget()
     this.#roundTrip = round.roundTrip
     this.#link.onRound(round.delivered)
-    this.#foreignQueue = Math.min(this.#foreignQueue, round.queue)
-    this.#queue.onRound(round.queueHigh)
+    this.#queue.onRound(round.queue, round.queueHigh)
     this.#headroom.onRound(round.queueHigh, this.#queue.target(round.roundTrip), now)
     const low = this.#isLow(round.queueHigh)
     this.#lowRounds = low ? this.#lowRounds + 1 : 0
@@ -280,7 +291,7 @@ export class Congestion {
     if (!congested && !isFull && !rises && !isFlood) return
     this.#showsQueue = false
     this.#mayBeMore = state === 'startup' || (!congested && this.#fullPipe.hasGrown)
-    this.#drain(round.queue - this.#foreignQueue, now)
+    this.#drain(this.#queue.own(round.queue), now)
   }
 
   #hold(round: Round, congested: boolean, overflowed: boolean, now: Instant, mayProbe: boolean): void {
@@ -291,24 +302,24 @@ export class Congestion {
       this.#compete(round.queue, now)
       return
     }
-    // Ours was drained: what was left of the queue is not ours.
-    const left = this.#yield?.least ?? Infinity
-    if (Number.isFinite(left))
-      this.#foreignQueue = Math.min(Math.max(0, left - this.#queue.target(this.#roundTrip)), this.#queue.highest / 2)
+    // What a queue of ours leaves behind is ours, too.
+    if (this.#yield !== undefined)
+      this.#queue.onDrained(this.#yield.least, this.#yield.stands(this.#roundTrip, now), this.#roundTrip)
     this.#yield = undefined
     // What was lost in the first rounds may be older than our holding back.
     const isOverfull = overflowed && this.#rounds >= 4
-    if (isOverfull && this.#link.isLimited && !this.#competition.isDisturbed(this, now)) {
+    if (isOverfull && this.#isCorrected && !this.#competition.isDisturbed(this, now)) {
       this.#compete(round.queue, now)
       this.#competition.onLossBefore(now)
       return
     }
-    if (congested || isOverfull || this.#queue.isLong(round.queue - this.#foreignQueue, round.roundTrip)) {
+    if (congested || isOverfull || this.#queue.isLong(this.#queue.own(round.queue), round.roundTrip)) {
       // A queue grew though we hold back: the link is slower than we thought. Believe what it delivered lately: with losses
       // that say so too, in the last two rounds; without, a busy machine could look like that, and it had better rounds.
       const seen = this.#sent(congested ? 2 : undefined)
-      this.#link.set(Math.min(this.bandwidth, seen), isOverfull)
-      this.#drain(round.queue - this.#foreignQueue, now)
+      if (isOverfull) this.#believe(Math.min(this.bandwidth, seen))
+      else this.#link.set(Math.min(this.bandwidth, seen))
+      this.#drain(this.#queue.own(round.queue), now)
       return
     }
     if (this.#rounds >= 4) this.#testFloor(now)
@@ -359,9 +370,16 @@ export class Congestion {
 
   #stopCompeting(now: Instant): void {
     // So much came all the time: an overflow before the next probe is someone else's.
-    this.#link.set(this.#sent(), true)
-    this.#foreignQueue = 0
+    this.#believe(this.#sent())
+    this.#queue.forgetForeign()
     this.#cruise(now)
+  }
+
+  /** The link carries so much, and no more until the next probe. */
+  #believe(rate: number): void {
+    this.#link.set(rate)
+    this.#link.limit(rate)
+    this.#isCorrected = true
   }
 
   /** What came from a link that was full all the time is all that it carries. */
@@ -379,6 +397,7 @@ export class Congestion {
   #probe(now: Instant): void {
     this.#fullPipe.start(this.bandwidth, this.#sent(2))
     this.#link.onProbe()
+    this.#isCorrected = false
     this.#hasProbed = true
     this.#upGain = PACING.up
     this.#headroom.onProbe()
@@ -402,6 +421,11 @@ export class Congestion {
     this.#cruiseFor = Math.min(CRUISE_MS, first) * (1 + this.#chance() / 2)
     this.#cruiseGain = 1
     this.#blindUntil = after(now, this.#lag)
+  }
+
+  /** CRUISE makes up for an error of the queue in so long, ms: a rate that is wrong by a share holds that share of it. */
+  get #steerTime(): number {
+    return Math.max(STEER_MS, STEER_ROUND_TRIPS * this.#roundTrip)
   }
 
   /** After so long we see the last of what was sent before the next PULL, ms. */

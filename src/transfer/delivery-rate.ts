@@ -12,8 +12,17 @@ const LAGGING_MS = 100
 export interface RateSample {
   /** Octets a millisecond that went over the link, counting IP and UDP headers; forgiven losses included. */
   readonly rate: number
+  /** The same, in octets, and the milliseconds in which they came; they may have been sent in more. */
+  readonly octets: number
+  readonly time: number
   /** The sender lacked data in it: the path could do more. */
   readonly appLimited: boolean
+}
+
+/** What about a quarter of a round trip showed. */
+export interface Sample extends RateSample {
+  /** Least queueing delay, ms. */
+  readonly queue: number
 }
 
 export class DeliveryRate {
@@ -75,7 +84,8 @@ export class DeliveryRate {
     const forgiven = (Math.min(missing, tolerated) * this.#octets) / this.#datagrams
     // A send time beyond a minute is a stamp gone wrong, not a measurement.
     const time = sent < 60_000 ? Math.max(received, sent) : received
-    const result = { rate: (this.#octets + forgiven) / time, appLimited: this.#appLimited }
+    const octets = this.#octets + forgiven
+    const result = { rate: octets / time, octets, time: received, appLimited: this.#appLimited }
     this.#startedAt = now
     this.#startSent = this.#lastSent
     this.#startSequence = this.#lastSequence

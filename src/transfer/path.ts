@@ -253,7 +253,7 @@ export class Path {
       this.roundTrip.holdMinimum(now)
     }
     this.loss.advance(now, this.roundTrip.smoothed)
-    this.congestion.onLosses(this.loss, now)
+    this.congestion.onBatch(this.loss, now)
     const sample = this.#delivery.sample(now, this.roundTrip.minimum, this.congestion.floor, hasMore)
     if (sample !== undefined) {
       this.congestion.onSample({ ...sample, queue: this.#sampleQueue }, now)

@@ -13,6 +13,10 @@ const LOW_BYTES = 2_000
 const STANDING_MS = 5
 const STANDING_NOISE_MS = 1
 const STANDING_ROUND_TRIPS = 0.125
+/** UP makes it grow, and ends when it stood for so long: ms, octets, or round trips. */
+const PATIENCE_MS = 1
+const PATIENCE_BYTES = 24_000
+const PATIENCE_ROUND_TRIPS = 0.25
 /** With more than so many ms, or half a round trip of a long path, the link carries less than we send, whatever we thought. */
 const LONG_MS = 15
 const LONG_ROUND_TRIPS = 0.5
@@ -30,9 +34,13 @@ export class QueueView {
   #highest = 0
   #highBefore = 0
   #high = 0
+  /** Queueing delay that stays when we hold back: other flows', or a busy machine's. Not ours to drain. */
+  #foreign = 0
   /** Half of the whole queue where it was found to overflow before it seems long. */
   #short = Infinity
   #emptyAt: Instant
+  /** Nothing has come since then that did not find a standing queue. */
+  #standsSince: Instant | undefined
 
   constructor(now: Instant) {
     this.#emptyAt = now
@@ -43,16 +51,38 @@ export class QueueView {
     return this.#highest
   }
 
+  /** What we can drain of it. */
+  own(queue: number): number {
+    return Math.max(0, queue - this.#foreign)
+  }
+
+  /** Of each datagram. */
+  onDelay(queue: number, roundTrip: number, now: Instant): void {
+    if (this.isStanding(this.own(queue), roundTrip)) this.#standsSince ??= now
+    else this.#standsSince = undefined
+  }
+
   onSample(queue: number, now: Instant): void {
     if (queue <= EMPTY_MS) this.#emptyAt = now
   }
 
-  /** @param high the longest queue of a round */
-  onRound(high: number): void {
+  /** @param least the shortest queue of a round @param high the longest */
+  onRound(least: number, high: number): void {
+    this.#foreign = Math.min(this.#foreign, least)
     this.#highBefore = this.#high
     this.#high = high
     // Of two rounds running: a moment in which this computer stood still is not the queue.
     this.#highest = Math.max(FORGET * this.#highest, Math.min(this.#highBefore, high))
+  }
+
+  /** A drain is over. @param left the shortest queue that it left @param stayed it did not shrink as ours would */
+  onDrained(left: number, stayed: boolean, roundTrip: number): void {
+    if (!Number.isFinite(left)) return
+    this.#foreign = Math.min(Math.max(0, left - this.target(roundTrip)), stayed ? this.#highest / 2 : this.#foreign)
+  }
+
+  forgetForeign(): void {
+    this.#foreign = 0
   }
 
   /** Losses came from the queue though it seemed short. */
@@ -77,6 +107,12 @@ export class QueueView {
   isStanding(queue: number, roundTrip: number): boolean {
     const short = Math.min(STANDING_MS, Math.max(STANDING_NOISE_MS, roundTrip / 2))
     return queue > Math.max(short, STANDING_ROUND_TRIPS * roundTrip)
+  }
+
+  /** It stood for so long that chance does not explain it. */
+  stands(roundTrip: number, rate: number, now: Instant): boolean {
+    const patience = Math.max(PATIENCE_MS, PATIENCE_BYTES / rate, PATIENCE_ROUND_TRIPS * roundTrip)
+    return this.#standsSince !== undefined && since(this.#standsSince, now) >= patience
   }
 
   isLong(queue: number, roundTrip: number): boolean {

@@ -29,19 +29,19 @@ t.test('a link that was full and has no queue for some rounds carries more', asy
 
 t.test('what comes while a long queue stands is what the link carries', async t => {
   const full = new FullRate()
-  full.onSample(9_000, false, instant(0))
+  full.onSample(90_000, 10, false, instant(0))
   t.equal(full.over(ROUND_TRIP, instant(0)), Infinity)
-  for (const [now, rate] of [
-    [10, 2_000],
-    [20, 3_000],
-    [30, 2_000],
-    [50, 3_000],
+  for (const [now, octets, time] of [
+    [10, 20_000, 10],
+    [20, 30_000, 10],
+    [30, 20_000, 10],
+    [50, 55_000, 20],
   ] as const) {
-    full.onSample(rate, true, instant(now))
+    full.onSample(octets, time, true, instant(now))
   }
   t.equal(full.over(ROUND_TRIP, instant(49)), Infinity, 'not for a round trip yet')
   t.equal(full.over(ROUND_TRIP, instant(50)), 2_500)
-  full.onSample(9_000, false, instant(60))
+  full.onSample(90_000, 10, false, instant(60))
   t.equal(full.over(ROUND_TRIP, instant(200)), Infinity)
 })
 
