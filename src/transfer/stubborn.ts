@@ -1,8 +1,8 @@
 // Whether someone on the link answers no loss, as BBR does: beside those who do little is lost while we answer every loss.
 import { after, type Instant, since } from '../units.js'
 
-/** So long is looked at, round trips. */
-const SPAN_ROUND_TRIPS = 20
+/** So long is looked at, round trips, twice running: those who begin lose much once. */
+const SPAN_ROUND_TRIPS = 10
 /** More than so much above chance is lost beside nobody who answers. */
 const LOSS = 0.025
 /** He is believed in for so long, round trips: at first, and at most where he shows himself again and again. */
@@ -20,6 +20,8 @@ export class Stubborn {
   #total = 0
   /** Above what chance takes. */
   #lost = 0
+  /** In the look before this one, too much was. */
+  #wasLossy = false
 
   constructor(now: Instant) {
     this.#until = now
@@ -30,13 +32,14 @@ export class Stubborn {
     return now < this.#until
   }
 
-  /** Nothing was looked at since the last look ended. */
+  /** Nothing was looked at since the last looks ended. */
   get isFresh(): boolean {
-    return this.#total === 0
+    return this.#total === 0 && !this.#wasLossy
   }
 
   /** Looks anew: at what comes when he is not believed in. */
   start(now: Instant): void {
+    this.#wasLossy = false
     this.#since = now < this.#until ? this.#until : now
     this.#total = 0
     this.#lost = 0
@@ -62,9 +65,13 @@ export class Stubborn {
     this.#total += received + lost
     this.#lost += lost - floor * (received + lost)
     if (since(this.#since, now) < SPAN_ROUND_TRIPS * roundTrip) return false
-    const isSeen = this.#lost > LOSS * this.#total
+    const isLossy = this.#lost > LOSS * this.#total
+    const isSeen = isLossy && this.#wasLossy
     if (isSeen) this.believe(roundTrip, now)
-    else this.start(now)
+    else {
+      this.start(now)
+      this.#wasLossy = isLossy
+    }
     return isSeen
   }
 }
