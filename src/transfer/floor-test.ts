@@ -4,8 +4,9 @@ import { after, type Instant, since } from '../units.js'
 import type { LossDetector } from './loss.js'
 import type { LossCount } from './loss-floor.js'
 
-/** The moment lasts until chance should have struck so many times, in bursts or not. */
+/** The moment lasts until chance should have struck so many times, in bursts or not, and for so many datagrams at least. */
 const EXPECTED = 20
+const DATAGRAMS_MIN = 200
 const DATAGRAM = 1_500
 /** Standard deviations: if it struck so much less it was not all chance. */
 const NO_CHANCE = 2.5
@@ -38,7 +39,7 @@ export class FloorTest {
   #last: number | undefined
 
   /**
-   * @param strikes of chance that a datagram meets, on the average: a burst is one
+   * @param strikes of chance for each datagram that comes, on the average: a burst is one
    * @param rate ours, octets a millisecond
    * @param delivered what came lately, octets a millisecond
    * @param roundTrip with the queue, ms
@@ -55,7 +56,7 @@ export class FloorTest {
 
   /** @param strikes see the constructor @returns octets that a test takes */
   static octets(strikes: number): number {
-    return (EXPECTED / strikes) * DATAGRAM
+    return Math.max(DATAGRAMS_MIN, EXPECTED / strikes) * DATAGRAM
   }
 
   isHolding(now: Instant): boolean {
@@ -74,7 +75,7 @@ export class FloorTest {
     if (this.#last === undefined && now >= after(this.#endsAt, this.#roundTrip)) this.#last = loss.largest
     if (this.#first === undefined || this.#last === undefined || loss.horizon < this.#last) return undefined
     const count = loss.countBetween(this.#first, this.#last)
-    const expected = this.#strikes * count.total
+    const expected = this.#strikes * (count.total - count.lost)
     this.#last = Infinity
     return { isChance: count.runs >= expected - NO_CHANCE * Math.sqrt(expected), count }
   }

@@ -11,13 +11,13 @@ const TESTED_BYTES = 12_000
 export const FLOOR_DOUBTED = 0.08
 /** Nor is one begun that would take more products of rate and round trip. */
 const TESTED_PRODUCTS = 10
-/** It is another one if it grew by so much. */
+/** It is another one if chance strikes so much more often. */
 const FLOOR_GROWTH = 1.25
 
 export class FloorWatch {
   readonly #floor: LossFloor
   #test: FloorTest | undefined
-  /** The floor that the last test confirmed. */
+  /** The strikes of chance that the last test confirmed: unlike the floor they have no bound. */
   #confirmed = 0
   /** What came before the test, octets a millisecond. */
   #deliveredBefore = 0
@@ -40,11 +40,11 @@ export class FloorWatch {
     if (share < FLOOR_TESTED || strikes === 0 || this.#test?.isHolding(now)) return
     const product = rate * roundTripMin
     if (product < TESTED_BYTES || FloorTest.octets(strikes) > TESTED_PRODUCTS * product) return
-    const isNew = share > FLOOR_GROWTH * this.#confirmed + FLOOR_TESTED
+    const isNew = strikes > FLOOR_GROWTH * this.#confirmed + FLOOR_TESTED
     if (this.#test?.isDueAgain(isNew, now) === false) return
     this.#deliveredBefore = sent * (1 - share)
     this.#test = new FloorTest(strikes, rate, this.#deliveredBefore, roundTrip, now)
-    this.#confirmed = share
+    this.#confirmed = strikes
   }
 
   /** @returns what the link carries, octets a millisecond, where a test shows that what was lost was an overflow */
@@ -52,7 +52,7 @@ export class FloorWatch {
     const result = this.#test?.onBatch(loss, now)
     if (result === undefined) return undefined
     if (!result.isChance) this.#floor.set(result.count)
-    this.#confirmed = this.#floor.share
+    this.#confirmed = this.#floor.strikes
     return result.isChance ? undefined : this.#deliveredBefore
   }
 }

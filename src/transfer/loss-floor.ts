@@ -39,9 +39,9 @@ export class LossFloor {
     return this.#share
   }
 
-  /** Runs of losses that a datagram meets, on the average. */
+  /** Runs of losses for each datagram that came: a run begins after one, so that where most is lost they are few. */
   get strikes(): number {
-    return this.#known.runs / Math.max(1, this.#known.total)
+    return this.#known.runs / Math.max(1, this.#known.total - this.#known.lost)
   }
 
   forget(): void {
@@ -83,9 +83,8 @@ export class LossFloor {
 
   /** Chance does not explain these losses, as far as the floor is known. */
   isExceeded({ received, runs }: Losses): boolean {
-    // A run begins after something that came: where nearly all is lost runs are few.
     const known = Math.max(1, this.#known.total - this.#known.lost)
-    const rate = this.#share === 0 ? 0 : this.#known.runs / known
+    const rate = this.#share === 0 ? 0 : this.strikes
     return runs > rate * received + NO_CHANCE * Math.sqrt(rate * (received + received ** 2 / known))
   }
 
