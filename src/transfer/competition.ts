@@ -176,8 +176,9 @@ export class Competition {
     if (this.#test === undefined || !this.#members.has(path)) return
     this.#test.onDelay(queue, roundTripMin, now)
     if (!this.#test.hasBegun) return
-    if (isLow) this.#end(now)
-    else if (this.#test.stands(roundTripMin, now)) {
+    // Of a short queue the others' part soon goes away, too, but more slowly.
+    if (isLow && this.#test.shrinks(now)) this.#end(now)
+    else if (isLow || this.#test.stands(roundTripMin, now)) {
       this.#test = undefined
       this.#grownAt = now
       this.#testEvery = Math.min(TEST_MS_MAX, 2 * this.#testEvery)

@@ -3,6 +3,8 @@ import { after, type Instant, NEVER, since } from '../units.js'
 
 /** A queue that shrinks by less than this share of what it would if it were ours alone is not. */
 const OURS_MIN = 0.6
+/** Measured delays are so wrong, ms. */
+const NOISE_MS = 1
 /** It takes so long to tell, ms, or a round trip where that is more. */
 const PATIENCE_MS = 20
 
@@ -18,6 +20,7 @@ export class Yield {
   #isOver = false
   /** Longest queue since the effect may show, ms, and the shortest after it. */
   #highest = -Infinity
+  #highestAt: Instant = NEVER
   #least = Infinity
 
   /** @param gain the share of our rate that we keep */
@@ -47,8 +50,9 @@ export class Yield {
     if (this.#isOver || now < after(this.#startedAt, roundTripMin)) return
     this.#isOver = askedAt >= this.#endedAt
     if (askedAt >= this.#startedAt) this.#shownFrom ??= now
-    if (queue > this.#highest) {
+    if (queue >= this.#highest) {
       this.#highest = queue
+      this.#highestAt = now
       this.#least = queue
     } else this.#least = Math.min(this.#least, queue)
   }
@@ -59,5 +63,11 @@ export class Yield {
     const shown = this.#isOver ? since(this.#startedAt, this.#endedAt) : since(this.#shownFrom, now)
     if (!this.#isOver && shown < Math.max(PATIENCE_MS, roundTripMin)) return false
     return this.#highest - this.#least < OURS_MIN * (1 - this.#gain) * (shown - SAID_ROUND_TRIPS * roundTripMin)
+  }
+
+  /** It shrank as fast as ours would, since it was longest. */
+  shrinks(now: Instant): boolean {
+    if (this.#least === Infinity) return false
+    return this.#highest - this.#least >= OURS_MIN * (1 - this.#gain) * since(this.#highestAt, now) - NOISE_MS
   }
 }

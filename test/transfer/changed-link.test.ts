@@ -88,3 +88,16 @@ t.test('a link that overflows carried no more than what came, and what chance to
   const rate = (sample?.rate ?? 0) / (10 * 1_500)
   t.ok(rate > 0.99 && rate < 1.02, `${rate} of what it carries`)
 })
+
+t.test('a short queue that goes away more slowly than ours would is not ours alone', async t => {
+  const shrinks = (share: number) => {
+    const test = new Yield(0.5, instant(0))
+    const queueAt = (now: number) => Math.max(0, 10 - 0.5 * share * Math.max(0, now - ROUND_TRIP - 10))
+    let now = 0
+    for (; queueAt(now) > 3; now++) test.onDelay(queueAt(now), ROUND_TRIP, instant(now))
+    return test.shrinks(instant(now))
+  }
+  t.equal(shrinks(1), true)
+  t.equal(shrinks(0.8), true)
+  t.equal(shrinks(0.4), false)
+})
