@@ -73,6 +73,8 @@ export class Competition {
   #test: Yield | undefined
   #disturbedBy: object | undefined
   #disturbedUntil: Instant
+  #heldGain = 1
+  #heldUntil: Instant
 
   readonly #yields: boolean
 
@@ -84,6 +86,22 @@ export class Competition {
     this.#stubborn = new Stubborn(now)
     this.#testAt = now
     this.#disturbedUntil = now
+    this.#heldUntil = now
+  }
+
+  /** One path does, to see whether losses cease: of a queue that all fill it sees that only if all do. */
+  holdBack(gain: number, until: Instant, now: Instant): void {
+    this.#heldGain = Math.min(gain, this.heldGain(now))
+    if (until > this.#heldUntil) this.#heldUntil = until
+  }
+
+  isHeld(now: Instant): boolean {
+    return now < this.#heldUntil
+  }
+
+  /** The share of its rate that each path keeps at most. */
+  heldGain(now: Instant): number {
+    return this.isHeld(now) ? this.#heldGain : Infinity
   }
 
   /** `path` raises the queue itself: the others need not look for someone else. */

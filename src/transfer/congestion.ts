@@ -53,8 +53,6 @@ const FULL_ROUND_TRIPS = 0.25
 const FULL_BYTES = 96_000
 /** Room for an uneven pace above the window of those who compete. */
 const COMPETE_WINDOW = 1.1
-/** In longer queues no probe of BBR overflows, which keeps two products in flight. */
-const PROBED_ROUND_TRIPS = 1.5
 /** CRUISE corrects what it sees of the queue over so many round trips, but over so many ms at least. */
 const STEER_ROUND_TRIPS = 2
 const STEER_MS = 16
@@ -200,7 +198,8 @@ export class Congestion {
         (this.#queue.target(this.#roundTrip) - this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now)) /
         this.#steerTime
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
-      this.#cruiseGain = Math.min(this.#cruiseGain, this.#floorTests.gain(now))
+      this.#cruiseGain = Math.min(this.#cruiseGain, this.#competition.heldGain(now))
+      if (this.#rounds >= 4 && this.#competition.isHeld(now)) this.#testFloor(now)
       if (this.#yield === undefined && now >= this.#blindUntil && this.#isSlower(now)) this.#slowDown(queue, now)
     } else if (this.#state === 'refill' && this.#isSlower(now)) this.#slowDown(queue, now)
   }
@@ -227,8 +226,12 @@ export class Congestion {
   }
 
   #testFloor(now: Instant): void {
-    if (!this.#hasProbed || (this.#showsQueue && this.#lowRounds > 0 && this.floor < FLOOR_DOUBTED)) return
-    this.#floorTests.begin(this.bandwidth, this.#sent(2), this.#roundTrip, this.#roundTrip + this.#delay, now)
+    const isJoint = this.#competition.isHeld(now)
+    if (!this.#hasProbed || this.#competition.isDisturbed(this, now)) return
+    if (!isJoint && this.#showsQueue && this.#lowRounds > 0 && this.floor < FLOOR_DOUBTED) return
+    const roundTrip = this.#roundTrip + this.#delay
+    const test = this.#floorTests.begin(this.bandwidth, this.#sent(2), this.#roundTrip, roundTrip, isJoint, now)
+    if (test !== undefined) this.#competition.holdBack(test.gain, test.endsAt, now)
   }
 
   /** The queueing delay of one datagram, ms. */
@@ -276,6 +279,7 @@ export class Congestion {
     if (this.#state === 'compete') this.#share(round, overflowed, low, now)
     else if (this.#state === 'startup' || this.#state === 'up') this.#grow(round, congested, now)
     else if (this.#state === 'cruise') this.#hold(round, congested, overflowed, now, mayProbe)
+    else if (this.#state === 'refill' && this.#competition.isHeld(now)) this.#cruise(now)
     else if (this.#state === 'refill') this.#probe(now)
   }
 
@@ -323,6 +327,7 @@ export class Congestion {
       return
     }
     if (this.#rounds >= 4) this.#testFloor(now)
+    if (this.#competition.isHeld(now)) return
     const over = now - this.#stateSince >= this.#cruiseFor || this.#rounds >= CRUISE_ROUNDS_MAX
     if (this.#headroom.isThere(now) && mayProbe) this.#probe(now)
     else if (over && mayProbe) this.#enter('refill', now)
@@ -356,14 +361,11 @@ export class Congestion {
   }
 
   #share(round: Round, overflowed: boolean, isLow: boolean, now: Instant): void {
-    const { received, lost, queue } = round
-    const delivered = this.#sent(1)
-    const roundTripMin = round.roundTrip
+    const { received, lost, queue, roundTrip: roundTripMin } = round
     const roundTrip = roundTripMin + queue
-    const isProbed =
-      this.#queue.highest < PROBED_ROUND_TRIPS * roundTripMin && this.#spikes.areFrequent(roundTripMin, now)
-    const { floor } = this
-    const showing = { received, lost, floor, overflowed, roundTripMin, roundTrip, isLow, isProbed, delivered }
+    const isProbed = this.#spikes.tell(this.#queue.highest, roundTripMin, now)
+    const seen = { overflowed, roundTripMin, roundTrip, isLow, isProbed, delivered: this.#sent(1) }
+    const showing = { received, lost, floor: this.floor, ...seen }
     this.#competition.onRound(this, showing, now)
     if (!this.#competition.has(this)) this.#stopCompeting(now)
   }

@@ -33,7 +33,8 @@ export class FloorTest {
   readonly #strikes: number
   readonly #startedAt: Instant
   readonly #showsAt: Instant
-  readonly #endsAt: Instant
+  /** It holds back until then. */
+  readonly endsAt: Instant
   readonly #roundTrip: number
   #first: number | undefined
   #last: number | undefined
@@ -51,16 +52,12 @@ export class FloorTest {
     this.#roundTrip = roundTrip
     const pull = Math.min(PULL_MS, PULL_ROUND_TRIPS * roundTrip)
     this.#showsAt = after(now, roundTrip + pull)
-    this.#endsAt = after(now, 2 * pull + FloorTest.octets(strikes) / (rate * this.gain))
+    this.endsAt = after(now, 2 * pull + FloorTest.octets(strikes) / (rate * this.gain))
   }
 
   /** @param strikes see the constructor @returns octets that a test takes */
   static octets(strikes: number): number {
     return Math.max(DATAGRAMS_MIN, EXPECTED / strikes) * DATAGRAM
-  }
-
-  isHolding(now: Instant): boolean {
-    return now < this.#endsAt
   }
 
   /** @param isNew the floor is another one by now */
@@ -72,7 +69,7 @@ export class FloorTest {
   /** @returns undefined as long as it is not known, and only once */
   onBatch(loss: LossDetector, now: Instant): FloorTestResult | undefined {
     if (this.#first === undefined && now >= this.#showsAt) this.#first = loss.largest
-    if (this.#last === undefined && now >= after(this.#endsAt, this.#roundTrip)) this.#last = loss.largest
+    if (this.#last === undefined && now >= after(this.endsAt, this.#roundTrip)) this.#last = loss.largest
     if (this.#first === undefined || this.#last === undefined || loss.horizon < this.#last) return undefined
     const count = loss.countBetween(this.#first, this.#last)
     const expected = this.#strikes * (count.total - count.lost)

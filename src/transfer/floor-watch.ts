@@ -26,25 +26,29 @@ export class FloorWatch {
     this.#floor = floor
   }
 
-  /** The share of our rate that a test under way keeps; Infinity: none is. */
-  gain(now: Instant): number {
-    return this.#test?.isHolding(now) ? this.#test.gain : Infinity
-  }
-
   /**
-   * Begins a test if one is due.
    * @param rate ours @param sent lately, both octets a millisecond @param roundTripMin without the queue, ms @param roundTrip with it
+   * @param isJoint another path holds back anyway
+   * @returns the test that begins if one is due
    */
-  begin(rate: number, sent: number, roundTripMin: number, roundTrip: number, now: Instant): void {
+  begin(
+    rate: number,
+    sent: number,
+    roundTripMin: number,
+    roundTrip: number,
+    isJoint: boolean,
+    now: Instant,
+  ): FloorTest | undefined {
     const { share, strikes } = this.#floor
-    if (share < FLOOR_TESTED || strikes === 0 || this.#test?.isHolding(now)) return
+    if (share < FLOOR_TESTED || strikes === 0) return undefined
     const product = rate * roundTripMin
-    if (product < TESTED_BYTES || FloorTest.octets(strikes) > TESTED_PRODUCTS * product) return
-    const isNew = strikes > FLOOR_GROWTH * this.#confirmed + FLOOR_TESTED
-    if (this.#test?.isDueAgain(isNew, now) === false) return
+    if (product < TESTED_BYTES || FloorTest.octets(strikes) > TESTED_PRODUCTS * product) return undefined
+    const isNew = isJoint || strikes > FLOOR_GROWTH * this.#confirmed + FLOOR_TESTED
+    if (this.#test?.isDueAgain(isNew, now) === false) return undefined
     this.#deliveredBefore = sent * (1 - share)
     this.#test = new FloorTest(strikes, rate, this.#deliveredBefore, roundTrip, now)
     this.#confirmed = strikes
+    return this.#test
   }
 
   /** @returns what the link carries, octets a millisecond, where a test shows that what was lost was an overflow */

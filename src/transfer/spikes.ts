@@ -12,6 +12,8 @@ const HEIGHT_ROUND_TRIPS = 0.1
 /** So many spikes in so many round trips are no chance: BBR makes seven, CUBIC hardly one. */
 const COUNT = 4
 const SPAN_ROUND_TRIPS = 60
+/** In longer queues no probe of BBR overflows, which keeps two products in flight. */
+const HIGHEST_ROUND_TRIPS = 1.5
 
 export class Spikes {
   /** Least queueing delay of each of the last slices, newest last; Infinity where nothing came. */
@@ -41,10 +43,10 @@ export class Spikes {
     this.#spikes.length = 0
   }
 
-  /** Someone probes. */
-  areFrequent(roundTrip: number, now: Instant): boolean {
+  /** Someone probes, and overflows the queue. @param highest the longest queue lately, ms */
+  tell(highest: number, roundTrip: number, now: Instant): boolean {
     while (this.#spikes.length > 0 && since(this.#spikes[0]!, now) > SPAN_ROUND_TRIPS * roundTrip) this.#spikes.shift()
-    return this.#spikes.length >= COUNT
+    return highest < HIGHEST_ROUND_TRIPS * roundTrip && this.#spikes.length >= COUNT
   }
 
   #endSlice(roundTrip: number, now: Instant): void {

@@ -5,6 +5,7 @@ import { Collapse } from '../../src/transfer/collapse.js'
 import { Competition, type Showing } from '../../src/transfer/competition.js'
 import { CubicWindow } from '../../src/transfer/cubic-window.js'
 import { FloorTest } from '../../src/transfer/floor-test.js'
+import { FloorWatch } from '../../src/transfer/floor-watch.js'
 import { LossDetector } from '../../src/transfer/loss.js'
 import { LossFloor } from '../../src/transfer/loss-floor.js'
 import { QueueView } from '../../src/transfer/queue-view.js'
@@ -65,12 +66,12 @@ t.test('a queue that stays when we hold back is not ours', async t => {
 t.test('a prober is known by frequent spikes of the queue', async t => {
   const seen = (queueAt: (ms: number) => number) => {
     const spikes = new Spikes()
-    let areFrequent = false
+    let isProbed = false
     for (let now = 0; now < 60 * ROUND_TRIP; now++) {
       spikes.onDelay(queueAt(now), ROUND_TRIP, instant(now))
-      areFrequent ||= spikes.areFrequent(ROUND_TRIP, instant(now))
+      isProbed ||= spikes.tell(15, ROUND_TRIP, instant(now))
     }
-    return areFrequent
+    return isProbed
   }
   const cycle = 8 * ROUND_TRIP
   t.equal(
@@ -115,7 +116,7 @@ t.test('a floor test finds that losses end when we hold back', async t => {
     t.ok(test.gain < 0.8 && test.gain > 0.5, `it keeps ${test.gain} of the rate`)
     for (let i = 1; i < 3_000; i++) {
       const now = instant(i * 1.5)
-      if (!isLost(i, test.isHolding(instant(now - ROUND_TRIP)))) loss.onArrival(i)
+      if (!isLost(i, now - ROUND_TRIP < test.endsAt)) loss.onArrival(i)
       loss.checkpoint(now)
       loss.advance(now, ROUND_TRIP)
       const result = test.onBatch(loss, now)
@@ -127,6 +128,27 @@ t.test('a floor test finds that losses end when we hold back', async t => {
   const ended = after((i, isHolding) => !isHolding && i % 5 === 0)
   t.equal(ended?.isChance, false, 'they end')
   t.ok(ended !== undefined && ended.count.lost < 0.1 * ended.count.total, 'what is left is the new floor')
+})
+
+t.test('when one path tests its floor all hold back, and test theirs', async t => {
+  const competition = new Competition(instant(0))
+  t.equal(competition.heldGain(instant(0)), Infinity)
+  competition.holdBack(0.8, instant(100), instant(0))
+  competition.holdBack(0.6, instant(80), instant(10))
+  t.equal(competition.heldGain(instant(99)), 0.6, 'the least of their shares, until the last of them is done')
+  competition.holdBack(0.8, instant(200), instant(150))
+  t.equal(competition.heldGain(instant(150)), 0.8, 'a later one has its own')
+  t.equal(competition.isHeld(instant(200)), false)
+
+  const floor = new LossFloor()
+  const watch = new FloorWatch(floor)
+  const begin = (isJoint: boolean, now: number) => watch.begin(5_000, 5_000, ROUND_TRIP, 50, isJoint, instant(now))
+  t.equal(begin(true, 0), undefined, 'none where nothing is lost')
+  floor.learn({ received: 900, lost: 100, runs: 80 })
+  t.ok(begin(false, 0))
+  t.equal(begin(false, 5_000), undefined, 'none so soon')
+  t.ok(begin(true, 5_000), 'but for nothing, when others hold back')
+  t.equal(begin(true, 5_500), undefined, 'once')
 })
 
 t.test('losses of STARTUP that come with a higher rate are no chance', async t => {
