@@ -10,7 +10,7 @@ const SEEDS = 60
 const FAR_MAX = 1
 /** None of 500 was. */
 const UNDER_HALF_MAX = 0
-/** One of 500 had more than three products in flight. */
+/** None of 500 had more than three products in flight. */
 const CROWDED_MAX = 0
 /** Losses of up to this share cost no link of 500 more than 10 %. */
 const MODEST_LOSS = 0.15
