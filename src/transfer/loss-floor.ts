@@ -12,8 +12,9 @@ const KNOWN_DATAGRAMS = 50
 const BOUND_DATAGRAMS = 1_000
 /** Loss above the floor that is still chance or noise (BBRv3's threshold). */
 const TOLERATED = 0.02
-/** Standard deviations beyond which a loss is no chance any more. */
+/** Standard deviations beyond which a loss is no chance any more. Where chance takes some a single one never is. */
 const NO_CHANCE = 4
+const SINGLE = 1
 
 export interface Losses {
   readonly received: number
@@ -66,8 +67,9 @@ export class LossFloor {
   bound(losses: Losses): void {
     add(this.#bound, losses)
     if (this.#bound.total < BOUND_DATAGRAMS) return
-    const most = this.#bound.lost + 3 * Math.sqrt(this.#bound.lost) + 3
-    if (this.#share * this.#bound.total > most) this.set(this.#bound)
+    const { lost, runs, total } = this.#bound
+    const most = lost + 3 * Math.sqrt(lost) + 3
+    if (this.#share * total > most) this.set({ lost: most, runs: most * (runs / Math.max(1, lost)), total })
     this.#bound = emptyCount()
   }
 
@@ -84,8 +86,9 @@ export class LossFloor {
   /** Chance does not explain these losses, as far as the floor is known. */
   isExceeded({ received, runs }: Losses): boolean {
     const known = Math.max(1, this.#known.total - this.#known.lost)
-    const rate = this.#share === 0 ? 0 : this.strikes
-    return runs > rate * received + NO_CHANCE * Math.sqrt(rate * (received + received ** 2 / known))
+    if (this.#share === 0) return runs > 0
+    const rate = this.strikes
+    return runs > rate * received + NO_CHANCE * Math.sqrt(rate * (received + received ** 2 / known)) + SINGLE
   }
 
   /** What was lost at a rate at which nothing but chance takes anything. */
