@@ -123,8 +123,16 @@ export type TargetOrder =
    * journal was emptied. Answer: `target-ready`.
    */
   | { readonly kind: 'prepare-target'; readonly size: number; readonly keep: boolean }
-  /** Answer: `target-read`. The block comes back only if its octets hash to `leaf`. */
-  | { readonly kind: 'read-target'; readonly block: BlockIndex; readonly leaf: Uint8Array }
+  /**
+   * Answer: `target-read`. The block comes back only if its octets hash to `leaf`; `into`, where there is one, is BLOCK_BYTES of
+   * memory for them, which is the order's until then.
+   */
+  | {
+      readonly kind: 'read-target'
+      readonly block: BlockIndex
+      readonly leaf: Uint8Array
+      readonly into?: Uint8Array | undefined
+    }
   /**
    * Write `data`, which stays unchanged until the answer, if its hash (content/tree.ts) is `leaf`, or undefined where that has been
    * seen to. Answer: `block-stored`.

@@ -86,10 +86,16 @@ export class BundleTarget implements BlockTarget {
   /**
    * When everything is in its place, from there: not blocks of the manifest, nor of files that were left out.
    *
+   * @param into BLOCK_BYTES that are read into
    * @returns the block's octets, or why there are none
    */
-  async readBlock(block: BlockIndex, leaf: Uint8Array, digests: Digests): Promise<Uint8Array | string> {
-    const data = new Uint8Array(this.#layout.blockBytes(block))
+  async readBlock(
+    block: BlockIndex,
+    leaf: Uint8Array,
+    digests: Digests,
+    into: Uint8Array = new Uint8Array(BLOCK_BYTES),
+  ): Promise<Uint8Array | string> {
+    const data = into.subarray(0, this.#layout.blockBytes(block))
     try {
       if (!(await this.#read(block * BLOCK_BYTES, data))) return 'changed'
     } catch (error) {

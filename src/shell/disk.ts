@@ -219,7 +219,7 @@ async function carriedOut(order: Other, target: BlockTarget, digests: Digests): 
       return { kind: 'target-found', found, error }
     }
     case 'read-target': {
-      const read = await target.readBlock(order.block, order.leaf, digests)
+      const read = await target.readBlock(order.block, order.leaf, digests, order.into)
       const found = typeof read === 'string' ? { data: undefined, why: read } : { data: read }
       return { kind: 'target-read', block: order.block, ...found }
     }

@@ -119,11 +119,19 @@ export class Target {
     }
   }
 
-  /** @returns the block's octets, or why there are none: they don't hash to `leaf`, or the disk fails */
-  async readBlock(block: BlockIndex, leaf: Uint8Array, digests: Digests): Promise<Uint8Array | string> {
+  /**
+   * @param into BLOCK_BYTES that are read into
+   * @returns the block's octets, or why there are none: they don't hash to `leaf`, or the disk fails
+   */
+  async readBlock(
+    block: BlockIndex,
+    leaf: Uint8Array,
+    digests: Digests,
+    into: Uint8Array = new Uint8Array(BLOCK_BYTES),
+  ): Promise<Uint8Array | string> {
     assert(this.#handle !== undefined, 'a target is prepared before it is read')
     const start = block * BLOCK_BYTES
-    const data = new Uint8Array(Math.min(BLOCK_BYTES, this.#size - start))
+    const data = into.subarray(0, Math.min(BLOCK_BYTES, this.#size - start))
     try {
       for (let got = 0; got < data.length; ) {
         const { bytesRead } = await this.#handle.read(data, got, data.length - got, start + got)

@@ -12,17 +12,19 @@ const WAITING_MAX = 192
 /** Files from this key on are those that the process collects itself, and reads where it writes them. */
 export const TARGETS_FROM = 2 ** 20
 
-/** The order that reads a block of such a file; undefined where that can't be. */
-export type OrderTarget = (file: number, block: BlockIndex) => TransferEffect | undefined
+/** The order that reads a block of such a file into BLOCK_BYTES of memory; undefined where that can't be. */
+export type OrderTarget = (file: number, block: BlockIndex, into: Uint8Array) => TransferEffect | undefined
 
 /** Blocks of our own files on their way from the disk to the network, the latest used kept longest. Its memory is used again. */
 export class BlockCache {
   readonly #cached = new Map<number, Uint8Array>()
   readonly #orderTarget: OrderTarget
-  /** By block: the memory that it is read into, where it is ours. */
-  readonly #reading = new Map<number, Uint8Array | undefined>()
+  /** By block: the memory that it is read into. */
+  readonly #reading = new Map<number, Uint8Array>()
   readonly #waiting = new Set<number>()
   readonly #spare: Uint8Array[] = []
+  /** Memory that is ours: whoever reads may give other. */
+  readonly #own = new WeakSet<ArrayBufferLike>()
   /** What was found before, until anything changes: a block's chunks are sent in a row. */
   #lastKey = -1
   #last: Uint8Array | undefined
@@ -86,24 +88,30 @@ export class BlockCache {
     if (this.#cached.size <= CACHED_MAX) return
     const [oldest, octets] = this.#cached.entries().next().value!
     this.#cached.delete(oldest)
-    // What was read into our memory is all of that memory's buffer.
-    if (octets.buffer.byteLength === BLOCK_BYTES) this.#spare.push(new Uint8Array(octets.buffer))
+    if (this.#own.has(octets.buffer)) this.#spare.push(new Uint8Array(octets.buffer))
   }
 
   #read(key: number, effects: EffectSink): void {
     const file = Math.floor(key / BLOCKS_MAX)
     const block = blockIndex(key % BLOCKS_MAX)
-    if (file >= TARGETS_FROM) {
-      const order = this.#orderTarget(file, block)
-      if (order === undefined) return
-      this.#reading.set(key, undefined)
-      effects.push(order)
+    const into = this.#spare.pop() ?? this.#newMemory()
+    const order: TransferEffect | undefined =
+      file >= TARGETS_FROM
+        ? this.#orderTarget(file, block, into)
+        : // Whoever gets it compares the hash; here that would cost as much again as all the rest.
+          { kind: 'read-block', file, block, check: 'times', into }
+    if (order === undefined) {
+      this.#spare.push(into)
       return
     }
-    const into = this.#spare.pop() ?? new Uint8Array(BLOCK_BYTES)
     this.#reading.set(key, into)
-    // Whoever gets it compares the hash; here that would cost as much again as all the rest.
-    effects.push({ kind: 'read-block', file, block, check: 'times', into })
+    effects.push(order)
+  }
+
+  #newMemory(): Uint8Array {
+    const memory = new Uint8Array(BLOCK_BYTES)
+    this.#own.add(memory.buffer)
+    return memory
   }
 }
 

@@ -21,6 +21,8 @@ export type TransferEffect =
       readonly kind: 'read-target'
       readonly block: BlockIndex
       readonly leaf: Uint8Array
+      /** BLOCK_BYTES where its octets may go; undefined: into memory of their own. */
+      readonly into?: Uint8Array | undefined
       /** Whose target it is, where it is not a collector that reads its own. */
       readonly fetch?: number | undefined
     }

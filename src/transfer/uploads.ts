@@ -39,7 +39,7 @@ export type Ended = { readonly to: Endpoint; readonly session: bigint }
 export class Uploads {
   readonly #files: ServedFile[]
   readonly #random: Random
-  readonly #cache = new BlockCache((file, block) => this.#readOf(file, block))
+  readonly #cache = new BlockCache((file, block, into) => this.#readOf(file, block, into))
   /** By keys from TARGETS_FROM on. */
   readonly #targets = new Map<number, ServedTarget>()
   #nextTarget = TARGETS_FROM
@@ -198,10 +198,10 @@ export class Uploads {
     return [...this.#targets].find(([, { tree }]) => sameOctets(tree.root, root))?.[0]
   }
 
-  #readOf(file: number, block: BlockIndex): TransferEffect | undefined {
+  #readOf(file: number, block: BlockIndex, into: Uint8Array): TransferEffect | undefined {
     const target = this.#targets.get(file)
     const leaf = target?.tree.leaf(block)
-    return target && leaf && { kind: 'read-target', block, leaf, fetch: target.fetch }
+    return target && leaf && { kind: 'read-target', block, leaf, into, fetch: target.fetch }
   }
 
   #givenOf(file: number, tree: HashTree): Have {

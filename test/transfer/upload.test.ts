@@ -1,6 +1,6 @@
 // A peer that serves: upload.ts, uploads.ts and block-cache.ts.
 import t from 'tap'
-import { BlockCache } from '../../src/transfer/block-cache.js'
+import { BlockCache, TARGETS_FROM } from '../../src/transfer/block-cache.js'
 import type { TransferEffect } from '../../src/transfer/effect.js'
 import { Have } from '../../src/transfer/have.js'
 import { CREDIT_UNPROVEN } from '../../src/transfer/upload.js'
@@ -400,6 +400,39 @@ t.test('blocks are read some at a time, and kept while there is room', async t =
   t.equal(cache.find(2, 7), undefined)
 })
 
+t.test('blocks of a file that is still being collected are read into memory that is used again', async t => {
+  const leaf = new Uint8Array(HASH_BYTES)
+  const cache = new BlockCache((_, block, into) => ({ kind: 'read-target', block, leaf, into }))
+  const memory = new Set<ArrayBufferLike>()
+  for (let block = 0; block < 2_000; block++) {
+    const [order] = requested(cache, TARGETS_FROM, block)
+    if (order?.kind !== 'read-target') throw new Error('not read')
+    memory.add(order.into!.buffer)
+    cache.onRead(TARGETS_FROM, blockIndex(block), order.into!.subarray(0, 100), [])
+  }
+  t.ok(memory.size <= 257, `${memory.size} pieces of memory for 256 blocks`)
+})
+
+t.test('memory that a reader gave of its own is not written to', async t => {
+  const cache = new BlockCache((_, block, into) => ({
+    kind: 'read-target',
+    block,
+    leaf: new Uint8Array(HASH_BYTES),
+    into,
+  }))
+  const theirs = new Set<ArrayBufferLike>()
+  for (let block = 0; block < 600; block++) {
+    const data = new Uint8Array(BLOCK_BYTES)
+    theirs.add(data.buffer)
+    const [order] = requested(cache, TARGETS_FROM, block)
+    if (order?.kind !== 'read-target') throw new Error('not read')
+    if (theirs.has(order.into!.buffer)) t.fail(`block ${block} is read into it`)
+    cache.onRead(TARGETS_FROM, blockIndex(block), data, [])
+  }
+  t.equal(cache.find(TARGETS_FROM, 0), undefined)
+  t.ok(cache.find(TARGETS_FROM, 599))
+})
+
 t.test('a PULL for a root that is not offered, or that was lost, is refused', async t => {
   const house = new House()
   const root = new Uint8Array(32).fill(1)
@@ -539,4 +572,10 @@ function placesOf(sent: readonly Sent[]): string[] {
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0
+}
+
+function requested(cache: BlockCache, file: number, block: number): TransferEffect[] {
+  const effects: TransferEffect[] = []
+  cache.request(file, block, effects)
+  return effects
 }
