@@ -10,7 +10,7 @@ import { type Libc, loadLibc } from '../../src/shell/sockets/libc.js'
 import { NativeMemory } from '../../src/shell/sockets/native-memory.js'
 import { prove } from '../../src/shell/sockets/proof.js'
 import type { SocketOptions } from '../../src/shell/sockets/socket.js'
-import { KnownSources, writeSocketAddress } from '../../src/shell/sockets/socket-address.js'
+import { KnownSources, KnownTargets, writeSocketAddress } from '../../src/shell/sockets/socket-address.js'
 import { SendBatch } from '../../src/wire/batch.js'
 import { openReceiver, push } from './datagrams.js'
 
@@ -169,6 +169,13 @@ else {
       t.equal(read(a), read(a))
       for (let port = 1; port < 5_000; port++) read({ address: '192.0.2.9', port })
       t.strictSame(read(b), b)
+      const many = Array.from({ length: 40 }, (_, i) => ({
+        address: i % 2 === 0 ? '192.0.2.7' : '2001:db8::7',
+        port: 1 + i,
+      }))
+      const known = many.map(read)
+      t.strictSame(known, many)
+      for (const [i, source] of many.entries()) t.equal(read(source), known[i])
       t.equal(read({ address: '192.0.2.1', port: 0 }), undefined)
       writeSocketAddress(memory, 0, { address: 'fe80::1', port: 5_000 }, 6)
       memory.setInt(24, 2)
@@ -176,6 +183,22 @@ else {
       t.equal(writeSocketAddress(memory, 0, a, 6), 0)
     },
   )
+
+  t.test('an address that is known is written as it was the first time', async t => {
+    const [memory, expected] = [new NativeMemory(libc, 28), new NativeMemory(libc, 28)]
+    const targets = new KnownTargets(memory, 4)
+    const ends = [1, 2, 3].map(i => ({ address: `192.0.2.${i}`, port: 5_000 + i }))
+    for (const to of [...ends, ...ends]) {
+      t.equal(targets.write(to), writeSocketAddress(expected, 0, to, 4))
+      t.strictSame(memory.octets.subarray(0, 16), expected.octets.subarray(0, 16))
+    }
+    const nowhere = { address: '192.0.2.1', port: 0 }
+    const other = { address: '2001:db8::1', port: 1 }
+    t.strictSame(
+      [nowhere, other, nowhere, other].map(to => targets.write(to)),
+      [0, 0, 0, 0],
+    )
+  })
 
   t.test('the inspection says what there is', async t => {
     const found = await inspectSockets()

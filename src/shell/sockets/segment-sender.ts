@@ -8,7 +8,7 @@ import type { SendBatch } from '../../wire/batch.js'
 import { DATAGRAM_BYTES_MAX } from '../../wire/layout.js'
 import { type Libc, MSG_DONTWAIT, SOL_UDP, UDP_SEGMENT } from './libc.js'
 import { NativeMemory } from './native-memory.js'
-import { SOCKET_ADDRESS_BYTES, writeSocketAddress } from './socket-address.js'
+import { KnownTargets, SOCKET_ADDRESS_BYTES } from './socket-address.js'
 
 const { EAGAIN, ECONNREFUSED, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, ENOMEM } = constants.errno
 /** Of a message: UDP_MAX_SEGMENTS of Linux before 6.9. */
@@ -26,12 +26,12 @@ export class SegmentSender {
   calls = 0
   readonly #libc: Libc
   readonly #fd: number
-  readonly #family: 4 | 6
   #mayJoin: boolean
   readonly #message: NativeMemory
   readonly #control: NativeMemory
   readonly #controlLength: number
   readonly #address: NativeMemory
+  readonly #targets: KnownTargets
   #to: Endpoint | undefined
   #toLength = 0
   /** Of the batch that was sent last: where its heads lie, which stays so. */
@@ -43,11 +43,11 @@ export class SegmentSender {
   constructor(libc: Libc, fd: number, family: 4 | 6, mayJoin: boolean) {
     this.#libc = libc
     this.#fd = fd
-    this.#family = family
     this.#mayJoin = mayJoin
     const { msghdr, cmsghdr, pointerBytes } = libc.layouts
     this.#message = new NativeMemory(libc, msghdr.size)
     this.#address = new NativeMemory(libc, SOCKET_ADDRESS_BYTES)
+    this.#targets = new KnownTargets(this.#address, family)
     this.#vectors = new NativeMemory(libc, 0)
     this.#controlLength = cmsghdr.data + Math.ceil(SEGMENT_SIZE_BYTES / pointerBytes) * pointerBytes
     this.#control = new NativeMemory(libc, this.#controlLength)
@@ -114,8 +114,7 @@ export class SegmentSender {
   #aim(to: Endpoint): boolean {
     if (to !== this.#to) {
       this.#to = to
-      // A list may name port 0: nowhere.
-      this.#toLength = to.port === 0 ? 0 : writeSocketAddress(this.#address, 0, to, this.#family)
+      this.#toLength = this.#targets.write(to)
       this.#message.setInt(this.#libc.layouts.msghdr.nameLength, this.#toLength)
     }
     return this.#toLength > 0

@@ -15,6 +15,11 @@ const IPV6_AT = 8
 const SCOPE_AT = 24
 /** Endpoints remembered; then all are forgotten, so that strangers can't fill memory. */
 const REMEMBERED_MAX = 4_096
+/** Of them, those that are found without making a text of their address. */
+const RECENT_MAX = 16
+const INT_BYTES = 4
+/** Family, port and address of IPv4; padding follows. */
+const IPV4_COMPARED = 8
 
 /** Writes an endpoint. @returns octets, or 0 where it is none of this family */
 export function writeSocketAddress(into: NativeMemory, at: number, { address, port }: Endpoint, family: 4 | 6): number {
@@ -43,24 +48,22 @@ export function readSocketAddress(from: NativeMemory, at: number): Endpoint | un
 /** Where datagrams came from: one object for each endpoint, so that the data path allocates none. */
 export class KnownSources {
   readonly #byKey = new Map<string, Endpoint>()
-  readonly #last = new Uint8Array(SOCKET_ADDRESS_BYTES)
-  #lastSource: Endpoint | undefined
+  /** The last ones, as their addresses stand in memory: who collects from several peers hears them in turn. */
+  readonly #recent: { readonly ints: Int32Array; readonly source: Endpoint }[] = []
+  #next = 0
 
   /** As `readSocketAddress`. */
   read(from: NativeMemory, at: number): Endpoint | undefined {
-    const length = from.getShort(at) === AF_INET ? IPV4_BYTES : SOCKET_ADDRESS_BYTES
-    if (this.#lastSource !== undefined && this.#isLast(from.octets, at, length)) return this.#lastSource
+    const count = (from.getShort(at) === AF_INET ? IPV4_COMPARED : SOCKET_ADDRESS_BYTES) / INT_BYTES
+    for (const { ints, source } of this.#recent) if (isSame(from, at, ints, count)) return source
     const source = readSocketAddress(from, at)
     if (source === undefined) return undefined
-    this.#last.set(from.octets.subarray(at, at + length))
-    this.#lastSource = this.#known(source)
-    return this.#lastSource
-  }
-
-  /** IPv6's flow label is the sender's whim, but the same for a flow. */
-  #isLast(octets: Uint8Array, at: number, length: number): boolean {
-    for (let i = 0; i < length; i++) if (octets[at + i] !== this.#last[i]) return false
-    return true
+    const known = this.#known(source)
+    const ints = Int32Array.from({ length: SOCKET_ADDRESS_BYTES / INT_BYTES }, (_, i) =>
+      from.getInt(at + i * INT_BYTES),
+    )
+    this.#recent[this.#next++ % RECENT_MAX] = { ints, source: known }
+    return known
   }
 
   #known(source: Endpoint): Endpoint {
@@ -70,5 +73,37 @@ export class KnownSources {
     if (this.#byKey.size >= REMEMBERED_MAX) this.#byKey.clear()
     this.#byKey.set(key, source)
     return source
+  }
+}
+
+/** IPv6's flow label is the sender's whim, but the same for a flow. */
+function isSame(from: NativeMemory, at: number, ints: Int32Array, count: number): boolean {
+  for (let i = 0; i < count; i++) if (from.getInt(at + i * INT_BYTES) !== ints[i]) return false
+  return true
+}
+
+/** Where datagrams go to, as the system wants to be told: written once for each endpoint. */
+export class KnownTargets {
+  readonly #family: 4 | 6
+  readonly #written = new WeakMap<Endpoint, Uint8Array>()
+  readonly #into: NativeMemory
+
+  /** @param into where `write` writes to, from its start */
+  constructor(into: NativeMemory, family: 4 | 6) {
+    this.#into = into
+    this.#family = family
+  }
+
+  /** @returns octets, or 0 for what this family can't reach */
+  write(to: Endpoint): number {
+    const written = this.#written.get(to)
+    if (written !== undefined) {
+      this.#into.octets.set(written)
+      return written.length
+    }
+    // A list may name port 0: nowhere.
+    const length = to.port === 0 ? 0 : writeSocketAddress(this.#into, 0, to, this.#family)
+    this.#written.set(to, this.#into.octets.slice(0, length))
+    return length
   }
 }
