@@ -264,8 +264,11 @@ const READERS: Readonly<Record<Tag, Reader>> = {
 function reader(kind: Message['kind'], parser: Parser, flags: Readonly<Record<string, number>> = {}): Reader {
   const bits = Object.entries(flags)
   return datagram => {
-    const { counts, ...fields } = parser.parse(datagram)
-    for (const [name, bit] of bits) fields[name] = (flagsOf(datagram) & bit) !== 0
-    return { kind, ...fields } as Message
+    const fields = parser.parse(datagram) as Readonly<Record<string, unknown>>
+    const message: Record<string, unknown> = { kind }
+    // One by one: to leave a field out of a copy takes longer than all the rest.
+    for (const name in fields) if (name !== 'counts') message[name] = fields[name]
+    for (const [name, bit] of bits) message[name] = (flagsOf(datagram) & bit) !== 0
+    return message as unknown as Message
   }
 }
