@@ -382,7 +382,10 @@ export class PeerHost implements Host {
     if (ended === undefined) return
     const isLost = ended === 'manager-closed' || ended === 'manager-silent' || ended === 'no-manager'
     const isBusy = this.#fetch?.isUnderWay || this.#errands.isBusy || this.#uploads.active > 0
-    if (isLost && isBusy && this.#leaving === undefined) return
+    if (isLost && isBusy && this.#leaving === undefined) {
+      this.#member.seek(now)
+      return
+    }
     this.#end(this.#leaving ?? ended, now, effects)
   }
 

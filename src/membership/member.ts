@@ -189,6 +189,11 @@ export class Member {
     if (this.#state.kind === 'registering' || this.#state.kind === 'member') this.#registerAgain(now)
   }
 
+  /** Looks once more for a manager that fell silent: it may have been the link. */
+  seek(now: Instant): void {
+    if (this.stopped === 'manager-silent') this.#join(now)
+  }
+
   /** Says GOODBYE with the next tick; stopped when it is confirmed, or soon after. */
   leave(now: Instant, why: LeaveWhy = 'asked'): void {
     const { kind } = this.#state

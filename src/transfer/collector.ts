@@ -20,7 +20,7 @@ import { Have } from './have.js'
 import { JournalKeeper } from './journal-keeper.js'
 import { Ledger, LOCAL_SOURCES, PATH_SOURCES_FROM } from './ledger.js'
 import { LocalSource } from './local-source.js'
-import type { Path } from './path.js'
+import type { Path, Patience } from './path.js'
 import { Paths } from './paths.js'
 import { type AddressedPull, Pulls } from './pulls.js'
 import type { TransferFailure } from './report.js'
@@ -163,10 +163,10 @@ export class Collector {
     this.#advance(turn)
   }
 
-  /** The manager's word: this peer is gone. */
+  /** The manager's word: this peer is gone. Of the last one only its own silence is believed: it may come back. */
   onLeft(peer: Endpoint, turn: Turn): void {
     const path = this.#paths.to(peer)
-    if (path !== undefined) this.#dropPath(path, 'left the list', turn)
+    if (path !== undefined && this.#patience(path) !== 'last') this.#dropPath(path, 'left the list', turn)
   }
 
   /** Peers know us from now on: that they were silent meant nothing. */
@@ -295,8 +295,7 @@ export class Collector {
     for (const path of this.#work.paths) {
       if (hasStalled) path.onBusy(turn.now)
       if (path.state === 'dead' || !path.isWaitedFor || path.timeoutAt() > turn.now) continue
-      const hasOthers = this.#work.active.some(other => other !== path)
-      const patience = this.#local?.usable === true ? 'local' : hasOthers ? 'others' : 'last'
+      const patience = this.#patience(path)
       const step = path.onTimeout(turn.now, patience)
       if (!this.isListed) continue
       if (step === 'dead') this.#dropPath(path, 'silent', turn)
@@ -304,6 +303,12 @@ export class Collector {
     }
     if (turn.now >= this.#progressAt) this.#report(turn)
     this.#advance(turn)
+  }
+
+  /** Who could give in its place what `path` owes. */
+  #patience(path: Path): Patience {
+    if (this.#local?.usable === true) return 'local'
+    return this.#work.active.some(other => other !== path) ? 'others' : 'last'
   }
 
   /** The next PULL that is due; the caller encodes and sends it. */

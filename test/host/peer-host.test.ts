@@ -201,6 +201,29 @@ t.test('a manager that closes stops an idle peer at once, and a busy one when it
   }
 })
 
+t.test(
+  'whoever falls silent for some seconds in the middle goes on where it was, the collector or its only source',
+  async t => {
+    for (const port of [5_001, 4_000]) {
+      const network = new Network()
+      const manager = network.addManager()
+      network.addPeer(4_000, { files: [FILE], uploadLimit: 1_000 })
+      network.run(100)
+      const collector = network.addPeer(5_001, { collect: { name: NAME, once: false, ownFile: undefined } })
+      network.run(2_000, () => collector.reports('progress').length > 4)
+      const before = network.now
+      network.loses = ({ from, to }) => network.now < before + 6_000 && (from.port === port || to.port === port)
+      network.run(30_000, () => collector.result !== undefined)
+      expectFile(t, collector)
+      t.match(leavers(manager), [REASON.SILENT], 'the manager had removed it')
+      t.ok(network.now - before > 6_000, 'the file was not there before')
+      network.run(10_000)
+      t.equal(collector.stopped, undefined)
+      t.equal(lastList(manager).length, 2)
+    }
+  },
+)
+
 t.test('without a manager a peer stops after a while, or waits if it was told to', async t => {
   const network = new Network()
   const [hasty, patient] = [network.addPeer(4_000), network.addPeer(4_001, { wait: true })]
