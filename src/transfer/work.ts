@@ -369,8 +369,7 @@ export class Work {
       if (slow === undefined || finishesIn(path) > finishesIn(slow)) slow = path
     }
     if (slow === undefined || finishesIn(slow) < finishesIn(helper) + helper.cadence) return
-    // What its credit lets it send may be on its way already.
-    const inFlight = (slow.credit - slow.loss.largest) * slow.longest
+    const inFlight = inFlightOf(slow)
     const share = helper.rate / (helper.rate + slow.rate)
     const movable = (slow.owed.octets - inFlight) * share
     if (movable > 0) this.#move(slow, helper, movable)
@@ -422,6 +421,12 @@ export class Work {
     const path = this.paths[source - PATH_SOURCES_FROM]
     return path === undefined ? 'local' : endpointKey(path.endpoint)
   }
+}
+
+/** What may be on its way already: no more than its credit lets it send, which may be from a faster time, nor than its rate. */
+function inFlightOf(path: Path): number {
+  const allowed = (path.credit - path.loss.largest) * path.longest
+  return Math.min(allowed, path.pacingRate * (path.roundTrip.smoothed + path.cadence))
 }
 
 /** Milliseconds until a path has brought what it owes. */

@@ -208,6 +208,15 @@ t.test('the same chunks go to whoever is fast: a slow peer does not hold up the 
   t.ok(swarm.now < 5_000 + 1_000, `${swarm.now}`)
 })
 
+t.test('a peer that becomes slow near the end does not keep what a faster time let it send', async t => {
+  const swarm = new Swarm({ size: 12 * MEGABYTE, peers: 2, rates: [200, 80], delay: 50 })
+  swarm.at(450, () => {
+    swarm.peers[0]!.rate = 8
+  })
+  expectWhole(t, swarm.run())
+  t.ok(swarm.now < 5_000 + 3_000, `${swarm.now}`)
+})
+
 t.test('a peer that sends bad data is found out, dropped, and what it gave comes from others', async t => {
   const swarm = new Swarm({ size: 4 * MEGABYTE, peers: 3, rates: [100, 100, 100] })
   swarm.peers[0]!.content = swarm.file.content.map(octet => octet ^ 1)

@@ -71,7 +71,8 @@ export interface Peer {
   badProofs: number
   chunks: number
   busyUntil: number
-  readonly rate: number
+  /** Octets a millisecond. */
+  rate: number
 }
 
 type Task =
