@@ -65,7 +65,7 @@ function historyOf(options: SwarmOptions) {
 const ROADS: Readonly<Record<string, SwarmOptions>> = {
   'a clean path': { size: 3_000_000, wakes: 2, rates: [80, 80] },
   losses: { size: 3_000_000, wakes: 2, loss: 0.03, rates: [80, 80] },
-  'losses and reordering': { size: 3_000_000, wakes: 3, loss: 0.01, jitter: 4, peers: 3, rates: [80, 40, 20] },
+  'losses and reordering': { size: 9_000_000, wakes: 3, loss: 0.01, jitter: 4, peers: 3, rates: [80, 40, 20] },
   'long datagrams': { size: 3_000_000, wakes: 2, loss: 0.01, rates: [200], peers: 1, datagramMax: 8_972 },
 }
 
