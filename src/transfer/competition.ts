@@ -74,6 +74,7 @@ export class Competition {
   #disturbedBy: object | undefined
   #disturbedUntil: Instant
   #heldGain = 1
+  #heldSince: Instant
   #heldUntil: Instant
 
   readonly #yields: boolean
@@ -86,17 +87,24 @@ export class Competition {
     this.#stubborn = new Stubborn(now)
     this.#testAt = now
     this.#disturbedUntil = now
+    this.#heldSince = now
     this.#heldUntil = now
   }
 
   /** One path does, to see whether losses cease: of a queue that all fill it sees that only if all do. */
   holdBack(gain: number, until: Instant, now: Instant): void {
+    if (!this.isHeld(now)) this.#heldSince = now
     this.#heldGain = Math.min(gain, this.heldGain(now))
     if (until > this.#heldUntil) this.#heldUntil = until
   }
 
   isHeld(now: Instant): boolean {
     return now < this.#heldUntil
+  }
+
+  /** Who tests, too, begins in the first round trip: else paths could hold each other back for ever. */
+  mayJoin(roundTrip: number, now: Instant): boolean {
+    return this.isHeld(now) && since(this.#heldSince, now) < roundTrip
   }
 
   /** The share of its rate that each path keeps at most. */

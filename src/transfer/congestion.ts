@@ -199,7 +199,7 @@ export class Congestion {
         this.#steerTime
       this.#cruiseGain = Math.min(CRUISE_GAIN_MAX, Math.max(CRUISE_GAIN_MIN, 1 + error))
       this.#cruiseGain = Math.min(this.#cruiseGain, this.#competition.heldGain(now))
-      if (this.#rounds >= 4 && this.#competition.isHeld(now)) this.#testFloor(now)
+      if (this.#rounds >= 4 && this.#competition.mayJoin(this.#roundTrip, now)) this.#testFloor(now)
       if (this.#yield === undefined && now >= this.#blindUntil && this.#isSlower(now)) this.#slowDown(queue, now)
     } else if (this.#state === 'refill' && this.#isSlower(now)) this.#slowDown(queue, now)
   }
@@ -326,7 +326,7 @@ export class Congestion {
       this.#drain(this.#queue.own(round.queue), now)
       return
     }
-    if (this.#rounds >= 4) this.#testFloor(now)
+    if (this.#rounds >= 4 && !this.#competition.isHeld(now)) this.#testFloor(now)
     if (this.#competition.isHeld(now)) return
     const over = now - this.#stateSince >= this.#cruiseFor || this.#rounds >= CRUISE_ROUNDS_MAX
     if (this.#headroom.isThere(now) && mayProbe) this.#probe(now)

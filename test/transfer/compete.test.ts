@@ -138,7 +138,14 @@ t.test('when one path tests its floor all hold back, and test theirs', async t =
   competition.holdBack(0.8, instant(100), instant(0))
   competition.holdBack(0.6, instant(80), instant(10))
   t.equal(competition.heldGain(instant(99)), 0.6, 'the least of their shares, until the last of them is done')
+  t.equal(competition.mayJoin(ROUND_TRIP, instant(ROUND_TRIP - 1)), true)
+  t.equal(
+    competition.mayJoin(ROUND_TRIP, instant(ROUND_TRIP)),
+    false,
+    'a test that begins late would hold all back anew, and so on',
+  )
   competition.holdBack(0.8, instant(200), instant(150))
+  t.equal(competition.mayJoin(ROUND_TRIP, instant(151)), true)
   t.equal(competition.heldGain(instant(150)), 0.8, 'a later one has its own')
   t.equal(competition.isHeld(instant(200)), false)
 
