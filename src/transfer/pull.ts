@@ -17,6 +17,7 @@ const PARTS_MAX = 16
 const RANGE_BLOCKS_MAX = 0xffff
 const BITMAP_BYTES = 8
 const COPIES_MAX = 3
+const MISS = 0.03
 
 /** What every part of one statement says alike. */
 export interface Statement {
@@ -106,9 +107,9 @@ function divideWants(path: Path, isEnd: boolean): readonly Wants[] {
   return parts
 }
 
-/** How often to ask for what was lost at the end, so that all of it comes in one round trip more likely than not. */
+/** How often to ask for what was lost at the end, so that some of it is lost again in no more than MISS of all cases. */
 function copiesAtEnd(overtaken: readonly { readonly chunks: Bitmap }[], loss: number): number {
   const chunks = overtaken.reduce((sum, { chunks }) => sum + chunks.count, 0)
   if (chunks === 0 || loss === 0) return 1
-  return Math.min(COPIES_MAX, Math.ceil(Math.log(2 * chunks) / -Math.log(loss)))
+  return Math.min(COPIES_MAX, Math.ceil(Math.log(chunks / MISS) / -Math.log(loss)))
 }
