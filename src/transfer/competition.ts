@@ -4,6 +4,7 @@
 // Every loss that comes with a full queue is answered. Where someone answers none (stubborn.ts), only more of it is than
 // his probes cost. From time to time all hold back: if the queue goes away they were alone.
 import { after, type Instant, since } from '../units.js'
+import { CommonQueue } from './common-queue.js'
 import { CubicWindow } from './cubic-window.js'
 import { Stubborn } from './stubborn.js'
 import { Yield } from './yield.js'
@@ -57,6 +58,8 @@ interface Member {
 }
 
 export class Competition {
+  /** What its paths see, whether they compete or not. */
+  readonly queues = new CommonQueue()
   #window: CubicWindow | undefined
   readonly #members = new Map<object, Member>()
   /** Where the window stood when the look for someone stubborn began, octets. */
@@ -89,6 +92,11 @@ export class Competition {
     this.#disturbedUntil = now
     this.#heldSince = now
     this.#heldUntil = now
+  }
+
+  /** Of one path whose queue the others don't meet. */
+  forOne(now: Instant): Competition {
+    return new Competition(now, this.#yields)
   }
 
   /** One path does, to see whether losses cease: of a queue that all fill it sees that only if all do. */

@@ -11,6 +11,7 @@ import { Backlog } from './backlog.js'
 import { Bandwidth, RATE_MIN } from './bandwidth.js'
 import { Collapse } from './collapse.js'
 import type { Competition } from './competition.js'
+import { Contest } from './contest.js'
 import type { Sample } from './delivery-rate.js'
 import { FLOOR_DOUBTED, FloorWatch } from './floor-watch.js'
 import { FullPipe } from './full-pipe.js'
@@ -92,6 +93,7 @@ export class Congestion {
   readonly #collapse = new Collapse()
   readonly #spikes = new Spikes()
   readonly #competition: Competition
+  readonly #contest: Contest
   readonly #floor = new LossFloor()
   readonly #floorTests = new FloorWatch(this.#floor)
   /** The last probe ended for a queue: losses without one are chance. */
@@ -115,6 +117,7 @@ export class Congestion {
     this.#roundTrip = roundTrip
     this.#chance = chance
     this.#competition = competition
+    this.#contest = new Contest(competition)
     this.#queue = new QueueView(now)
   }
 
@@ -129,10 +132,7 @@ export class Congestion {
 
   /** The link's rate as far as it is known. */
   get bandwidth(): number {
-    if (this.#state === 'compete') {
-      const window = this.#competition.windowOf(this)
-      return Math.max(RATE_MIN, window / (this.#roundTrip + this.#delay))
-    }
+    if (this.#state === 'compete') return Math.max(RATE_MIN, this.#contest.window / (this.#roundTrip + this.#delay))
     return this.#link.value
   }
 
@@ -144,7 +144,7 @@ export class Congestion {
 
   get #gain(): number {
     if (this.#state === 'compete') {
-      const { gain } = this.#competition
+      const { gain } = this.#contest
       // Held back is what the link brings, which is less than we send where a queue overflows.
       return gain < 1 ? gain * Math.min(1, this.#sent() / this.bandwidth) : 1
     }
@@ -160,7 +160,7 @@ export class Congestion {
 
   /** Octets that may be in flight, beyond what the feedback's own delay needs. */
   window(roundTripMinimum: number): number {
-    if (this.#state === 'compete') return COMPETE_WINDOW * this.#competition.windowOf(this)
+    if (this.#state === 'compete') return COMPETE_WINDOW * this.#contest.window
     const gain = this.#state === 'startup' ? 2.77 : this.#state === 'up' ? 2.25 : 2
     return gain * this.bandwidth * roundTripMinimum
   }
@@ -168,6 +168,7 @@ export class Congestion {
   onSample({ rate, octets, time, appLimited, queue: delay }: Sample, now: Instant): void {
     const queue = this.#queue.own(delay)
     this.#delay = delay
+    this.#contest.onSample(delay, this.#isLow(delay), this.bandwidth * (this.#roundTrip + delay), now)
     this.#yield?.onDelay(delay, this.#roundTrip, now)
     this.#link.onSample(rate, appLimited ? this.bandwidth : 0)
     this.#queue.onSample(delay, now)
@@ -191,8 +192,8 @@ export class Congestion {
       )
         this.#cruise(now)
     } else if (this.#state === 'compete') {
-      this.#competition.onDelay(this, delay, this.#isLow(delay), this.#roundTrip, now)
-      if (!this.#competition.has(this)) this.#stopCompeting(now)
+      this.#contest.onDelay(delay, this.#isLow(delay), this.#roundTrip, now)
+      if (!this.#contest.isMember) this.#stopCompeting(now)
     } else if (this.#state === 'cruise') {
       const error =
         (this.#queue.target(this.#roundTrip) - this.#backlog.of(queue, this.bandwidth, this.#roundTrip, now)) /
@@ -301,8 +302,7 @@ export class Congestion {
   #hold(round: Round, congested: boolean, overflowed: boolean, now: Instant, mayProbe: boolean): void {
     if (now < this.#blindUntil) return
     // One of our paths found others, and holding back leaves us a queue, too.
-    const areFound = this.#competition.isUnderWay && !this.#isLow(round.queue)
-    if (areFound || this.#hasOthers(now)) {
+    if ((this.#contest.isUnderWay && !this.#isLow(round.queue)) || this.#hasOthers(now)) {
       this.#compete(round.queue, now)
       return
     }
@@ -314,7 +314,7 @@ export class Congestion {
     const isOverfull = overflowed && this.#rounds >= 4
     if (isOverfull && this.#isCorrected && !this.#competition.isDisturbed(this, now)) {
       this.#compete(round.queue, now)
-      this.#competition.onLossBefore(now)
+      this.#contest.onLossBefore(now)
       return
     }
     if (congested || isOverfull || this.#queue.isLong(this.#queue.own(round.queue), round.roundTrip)) {
@@ -354,7 +354,7 @@ export class Congestion {
 
   /** Someone else fills the queue: share the link with him. */
   #compete(queue: number, now: Instant): void {
-    this.#competition.join(this, this.#sent(2) * (this.#roundTrip + queue), now)
+    this.#contest.join(this.#sent(2) * (this.#roundTrip + queue), now)
     this.#spikes.clear()
     this.#yield = undefined
     this.#enter('compete', now)
@@ -366,8 +366,8 @@ export class Congestion {
     const isProbed = this.#spikes.tell(this.#queue.highest, roundTripMin, now)
     const seen = { overflowed, roundTripMin, roundTrip, isLow, isProbed, delivered: this.#sent(1) }
     const showing = { received, lost, floor: this.floor, ...seen }
-    this.#competition.onRound(this, showing, now)
-    if (!this.#competition.has(this)) this.#stopCompeting(now)
+    this.#contest.onRound(showing, now)
+    if (!this.#contest.isMember) this.#stopCompeting(now)
   }
 
   #stopCompeting(now: Instant): void {

@@ -2,7 +2,9 @@
 import t from 'tap'
 import { Backlog } from '../../src/transfer/backlog.js'
 import { Collapse } from '../../src/transfer/collapse.js'
+import { CommonQueue } from '../../src/transfer/common-queue.js'
 import { Competition, type Showing } from '../../src/transfer/competition.js'
+import { Contest } from '../../src/transfer/contest.js'
 import { CubicWindow } from '../../src/transfer/cubic-window.js'
 import { FloorTest } from '../../src/transfer/floor-test.js'
 import { FloorWatch } from '../../src/transfer/floor-watch.js'
@@ -16,6 +18,8 @@ import { Yield } from '../../src/transfer/yield.js'
 import { instant } from '../../src/units.js'
 
 const ROUND_TRIP = 40
+/** Octets in flight. */
+const PRODUCT = 100_000
 /** A round in which the queue overflowed. */
 const OVERFLOW: Showing = {
   received: 100,
@@ -282,6 +286,60 @@ t.test('paths that compete share one window', async t => {
   competition.leave(b, instant(2_000))
   t.equal(competition.has(b), false)
   t.equal(competition.windowOf(b), 0)
+})
+
+t.test('the queue that others see counts while it is fresh', async t => {
+  const queues = new CommonQueue()
+  const [a, b, c] = [{}, {}, {}]
+  queues.onSample(a, 30, instant(0))
+  t.equal(queues.leastBeside(a, instant(0)), Infinity, 'nobody else was heard')
+  queues.onSample(b, 20, instant(100))
+  queues.onSample(c, 10, instant(150))
+  t.equal(queues.leastBeside(a, instant(200)), 10)
+  queues.onSample(b, 25, instant(300))
+  t.equal(queues.leastBeside(a, instant(360)), 25, 'of what was long ago nothing is said')
+})
+
+/** Both paths take samples for so long, and see these queues. */
+function see(
+  [a, b]: readonly [Contest, Contest],
+  queues: readonly [number, number],
+  from: number,
+  product = PRODUCT,
+): void {
+  for (let now = from; now < from + 400; now += 10) {
+    a.onSample(queues[0], queues[0] < 3, product, instant(now))
+    b.onSample(queues[1], queues[1] < 3, product, instant(now))
+  }
+}
+
+t.test('a queue at the end of a peer is not answered by the paths to others', async t => {
+  const common = new Competition(instant(0))
+  const paths = [new Contest(common), new Contest(common)] as const
+  const [near, far] = paths
+  see(paths, [20, 25], 0)
+  near.join(300_000, instant(400))
+  far.join(100_000, instant(400))
+  t.equal(common.has(near) && common.has(far), true, 'both meet one queue')
+  see(paths, [0, 25], 400)
+  t.equal(common.has(near), true)
+  t.equal(common.has(far), false, 'the queue of one is not before the other')
+  t.ok(Math.abs(far.window - 100_000) < 1 && Math.abs(near.window - 300_000) < 1, 'what is in flight stays so')
+  far.onRound(OVERFLOW, instant(1_200))
+  t.ok(far.window < 100_000, 'it answers to its loss')
+  t.ok(Math.abs(near.window - 300_000) < 1, 'and the other does not')
+  t.equal(far.isUnderWay, false, 'others compete for something else')
+  see(paths, [20, 25], 1_200)
+  t.equal(common.has(far) && far.isMember, true, 'they share one window again when the queue is before both')
+})
+
+t.test('a path that has a few datagrams in flight competes with all others whatever it sees', async t => {
+  const common = new Competition(instant(0))
+  const paths = [new Contest(common), new Contest(common)] as const
+  const far = paths[1]
+  far.join(8_000, instant(0))
+  see(paths, [0, 25], 0, 8_000)
+  t.equal(common.has(far), true)
 })
 
 /** Rounds with so many losses of a hundred from `from` on. @returns when he was first seen, or undefined */
