@@ -29,8 +29,8 @@ export interface Statement {
   readonly rate: number
   readonly chunkSize: number
   readonly datagram: number
-  /** Nothing is left that nobody was asked for: what is lost now is what the end waits for. */
-  readonly isEnd: boolean
+  /** Chunks that may come twice, so that the end does not wait for one that is lost again; 0 before the end. */
+  readonly spare: number
 }
 
 type Wants = { pages: TreePage[]; ranges: BlockRange[]; blocks: BlockWant[] }
@@ -42,11 +42,11 @@ type Wants = { pages: TreePage[]; ranges: BlockRange[]; blocks: BlockWant[] }
  */
 export function composePulls(
   path: Path,
-  { isEnd, ...statement }: Statement,
+  { spare, ...statement }: Statement,
   nextSequence: () => number,
   probe = 0,
 ): readonly Pull[] {
-  return divideWants(path, isEnd).map((wants, part) => ({
+  return divideWants(path, spare).map((wants, part) => ({
     kind: 'pull',
     session: path.session,
     sequence: sequence(nextSequence()),
@@ -60,7 +60,7 @@ export function composePulls(
   }))
 }
 
-function divideWants(path: Path, isEnd: boolean): readonly Wants[] {
+function divideWants(path: Path, spare: number): readonly Wants[] {
   const parts: Wants[] = []
   // Every part says from where on the peer's log is to be told: the newest counts.
   const log = path.log === undefined ? [] : [{ height: LOG_HEIGHT, index: path.log.places }]
@@ -97,9 +97,9 @@ function divideWants(path: Path, isEnd: boolean): readonly Wants[] {
       wants.ranges.push({ first: open.index, count: 1 })
     }
   }
-  if (isEnd) {
+  if (spare > 0) {
     const overtaken = path.owed.overtaken()
-    for (let copy = 1; copy < copiesAtEnd(overtaken, path.loss.ratio); copy++) {
+    for (let copy = 1; copy < copiesAtEnd(overtaken, path.loss.ratio, spare); copy++) {
       for (const { open, chunks } of overtaken) if (!wantPart(open.index, chunks)) return parts
     }
   }
@@ -107,9 +107,9 @@ function divideWants(path: Path, isEnd: boolean): readonly Wants[] {
   return parts
 }
 
-/** How often to ask for what was lost at the end, so that some of it is lost again in no more than MISS of all cases. */
-function copiesAtEnd(overtaken: readonly { readonly chunks: Bitmap }[], loss: number): number {
+/** How often to ask for what was lost at the end, so that some of it is lost again in no more than MISS of all cases, if that is worth it. */
+function copiesAtEnd(overtaken: readonly { readonly chunks: Bitmap }[], loss: number, spare: number): number {
   const chunks = overtaken.reduce((sum, { chunks }) => sum + chunks.count, 0)
   if (chunks === 0 || loss === 0) return 1
-  return Math.min(COPIES_MAX, Math.ceil(Math.log(chunks / MISS) / -Math.log(loss)))
+  return Math.min(COPIES_MAX, 1 + Math.floor(spare / chunks), Math.ceil(Math.log(chunks / MISS) / -Math.log(loss)))
 }

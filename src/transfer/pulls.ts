@@ -52,7 +52,7 @@ export class Pulls {
       rate: Math.max(1, Math.round(path.pacingRate * 8)),
       chunkSize: this.#work.chunkSize,
       datagram: path.longest,
-      isEnd: this.#work.schedule.untaken === 0,
+      spare: this.#work.spare / Math.max(1, active),
     }
     const pulls = composePulls(path, statement, () => path.onPullSent(now), path.nextProbe(now))
     for (const message of pulls) this.#outgoing.push({ to: path.endpoint, message })

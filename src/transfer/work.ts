@@ -21,7 +21,7 @@ import { Schedule, type WorkerView } from './schedule.js'
 import { fairShare } from './share.js'
 import type { Trace } from './trace.js'
 
-/** Share of the file that may be asked of two peers at the end, and how many chunks always may. */
+/** Share of the file that may come twice at the end, and how many chunks always may be asked of two peers. */
 const DUPLICATE_SHARE = 0.01
 const DUPLICATE_CHUNKS_MIN = 64
 /** Payload of a 1200-octet UDP datagram: carried by every path (RFC 9000, section 14). */
@@ -75,6 +75,11 @@ export class Work {
   /** Whether another path takes the upward probe that all share. */
   isProbedBeside(path: Path): boolean {
     return this.paths.some(other => other !== path && other.state === 'active' && other.isProbing)
+  }
+
+  /** Chunks that all peers together may be asked for twice over: once nothing is left that nobody was asked for, the end waits for what is lost. */
+  get spare(): number {
+    return this.schedule.untaken > 0 ? 0 : this.#duplicatesWorth
   }
 
   /** Of each peer that lives. */
@@ -306,6 +311,10 @@ export class Work {
     return [...sources].map(source => this.#nameOf(source)).join(' ')
   }
 
+  get #duplicatesWorth(): number {
+    return (DUPLICATE_SHARE * this.#layout.size) / this.chunkSize
+  }
+
   /** Of the blocks, what the peer has; undefined while it has not told all. */
   #shareOf({ isPartial, log, number }: Path): number | undefined {
     if (isPartial && log?.isKnown === false) return undefined
@@ -396,8 +405,7 @@ export class Work {
 
   /** What is late is asked of a second path too, within a budget. */
   #duplicate(slow: Path, helper: Path): void {
-    const chunksInFile = Math.ceil(this.#layout.size / this.chunkSize)
-    const budget = Math.max(DUPLICATE_CHUNKS_MIN, DUPLICATE_SHARE * chunksInFile)
+    const budget = Math.max(DUPLICATE_CHUNKS_MIN, this.#duplicatesWorth)
     let octets = 0
     for (const { open, chunks } of slow.owed.entries()) {
       if (open.isUndivided || !this.availability.has(helper.number, open.index)) continue

@@ -429,9 +429,9 @@ t.test('what does not fit sixteen datagrams waits: the oldest is stated first', 
 })
 
 t.test('at the end what was overtaken is stated more often where more is lost, and the rest once', async t => {
-  const timesStated = (loss: number) => {
+  const timesStated = (loss: number, spare = 9) => {
     const { path, open } = pathThatLost(loss)
-    const times = (chunk: number) => stateOf(path, true).filter(stated => stated === `${open.index}/${chunk}`).length
+    const times = (chunk: number) => stateOf(path, spare).filter(stated => stated === `${open.index}/${chunk}`).length
     return [times(0), times(20), times(44)]
   }
   t.strictSame(timesStated(0), [1, 1, 1])
@@ -439,6 +439,8 @@ t.test('at the end what was overtaken is stated more often where more is lost, a
   t.strictSame(timesStated(0.05), [2, 2, 1])
   t.strictSame(timesStated(0.2), [3, 3, 1])
   t.strictSame(timesStated(0.9), [3, 3, 1], 'three times at most')
+  t.strictSame(timesStated(0.9, 3), [2, 2, 1], 'and what comes twice is little of the file')
+  t.strictSame(timesStated(0.9, 1), [1, 1, 1])
   const { path } = pathThatLost(0.9)
   const once = stateOf(path)
   t.equal(new Set(once).size, once.length, 'before the end nothing is stated twice')
@@ -624,7 +626,7 @@ function pathThatLost(loss: number) {
   return { path, open }
 }
 
-function pullsOf(path: Path, isEnd = false) {
+function pullsOf(path: Path, spare = 0) {
   const statement = {
     member: 1n,
     root: new Uint8Array(32),
@@ -633,16 +635,16 @@ function pullsOf(path: Path, isEnd = false) {
     rate: 1,
     chunkSize: CHUNK,
     datagram: CHUNK_HEADER_BYTES + CHUNK,
-    isEnd,
+    spare,
   }
   let sequence = 0
   return composePulls(path, statement, () => ++sequence)
 }
 
 /** All that the PULLs of a path want, as the peer reads it. */
-function stateOf(path: Path, isEnd = false): string[] {
+function stateOf(path: Path, spare = 0): string[] {
   const stated: string[] = []
-  for (const pull of pullsOf(path, isEnd)) {
+  for (const pull of pullsOf(path, spare)) {
     if (encodedSize(pull) > CONTROL_BYTES_MAX) throw new Error(`${encodedSize(pull)} octets`)
     const octets = new Uint8Array(CONTROL_BYTES_MAX)
     const read = decode(octets.subarray(0, encode(pull, octets)))
