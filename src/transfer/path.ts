@@ -6,8 +6,7 @@ import { after, earliest, type Instant, ms, NEVER, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
 import { CHUNK_HEADER_BYTES, CONTROL_BYTES_MAX, HOLD_MAX, HOLD_UNIT_MICROS } from '../wire/layout.js'
 import type { TreePage } from '../wire/message.js'
-import { initialRate, RATE_MIN, WINDOW_MIN } from './bandwidth.js'
-import { cadence } from './cadence.js'
+import { initialRate, WINDOW_MIN } from './bandwidth.js'
 import type { Competition } from './competition.js'
 import { Congestion } from './congestion.js'
 import { DeliveryRate } from './delivery-rate.js'
@@ -16,6 +15,7 @@ import { type Arrival, LossDetector } from './loss.js'
 import { WindowedMinimum } from './minimum.js'
 import { Owed } from './owed.js'
 import { IP_UDP_BYTES } from './pacer.js'
+import { PathFigures } from './path-figures.js'
 import { PathMtu } from './path-mtu.js'
 import type { PathOptions } from './path-options.js'
 import { PathTrace } from './path-trace.js'
@@ -33,18 +33,12 @@ const FOLLOW_MS = 500
 const DELAY_SPAN_MS = 10_000
 /** Sequence numbers beyond the credit that ECHOs may use; what lies further is not from an honest peer. */
 const BEYOND_CREDIT_MAX = 4_096
-/** Silence means nothing below this: event loops stall. */
-const TIMEOUT_MIN_MS = 50
 const TIMEOUT_BACKOFF = 1.5
 /** A peer silent for so long, and three time-outs, is dead: soon where the local file has all that it owes. */
 export const PATIENCE = { local: 1_000, others: 10_000, last: 10_000 } as const
 export type Patience = keyof typeof PATIENCE
 /** However long a peer is silent, so often it is asked: it may be heard again at any time. */
 const SILENT_PULL_MAX_MS = 500
-/** No datagram but a usual one takes longer than this at the path's rate: it would be a burst, and its loss a large one. */
-const DATAGRAM_SPAN_MS = 1
-/** Window of a path that our own limit holds back, in products of rate and round trip: as in CRUISE. */
-const WINDOW_GAIN_CAPPED = 2
 
 /** suspended: silent for two time-outs; it has no work, and is asked now and then whether it lives. */
 export type PathState = 'active' | 'suspended' | 'dead'
@@ -93,6 +87,7 @@ export class Path {
   /** undefined: nobody traces. */
   readonly trace: PathTrace | undefined
   #lostAtSmall = 0
+  readonly #figures = new PathFigures()
   readonly #pullTimes = new Float64Array(PULLS_REMEMBERED)
   readonly #train = new Train()
   readonly #hurry = new Hurry()
@@ -181,16 +176,19 @@ export class Path {
   onShorter(now: Instant): void {
     this.trace?.onShorter(this.longest)
     this.congestion = this.#newCongestion(now)
+    this.#figures.reckon(this)
   }
 
   /** Octets of the longest CHUNK that the peer may send: neighbouring chunks, as many as the path carries and its rate allows. */
   get longest(): number {
-    const octets = Math.min(this.mtu.datagram, this.#datagramWorth) - CHUNK_HEADER_BYTES
-    return CHUNK_HEADER_BYTES + Math.max(1, Math.floor(octets / this.chunkSize)) * this.chunkSize
+    return this.#now.longest
   }
 
-  get #datagramWorth(): number {
-    return Math.min(this.congestion.bandwidth, this.cap) * DATAGRAM_SPAN_MS
+  /** Reckoned anew where something has come, or was set, since the last time. */
+  get #now(): PathFigures {
+    const { cap, chunkSize, isPartial } = this.#figures
+    if (cap !== this.cap || chunkSize !== this.chunkSize || isPartial !== this.isPartial) this.#figures.reckon(this)
+    return this.#figures
   }
 
   /** The newest PULL that is known to have come; 0 = none. */
@@ -211,15 +209,11 @@ export class Path {
     if (this.timeouts > 0 || !this.roundTrip.hasSample) return 0
     const { smoothed } = this.roundTrip
     const { floor } = this.congestion
-    return this.mtu.probe(this.pullSequence + 1, this.answered, smoothed, floor, this.#datagramWorth, now)
+    return this.mtu.probe(this.pullSequence + 1, this.answered, smoothed, floor, this.#now.datagramWorth, now)
   }
 
   get isBlackHole(): boolean {
     return this.blackHoleSigns >= PathMtu.blackHoleSigns(this.congestion.floor)
-  }
-
-  get #datagramOctets(): number {
-    return this.longest + IP_UDP_BYTES
   }
 
   /** Silence counts from now: nothing was asked of the peer until now. */
@@ -261,6 +255,7 @@ export class Path {
       this.#sampleQueue = Infinity
     }
     if (this.#lastEcho >= 0 && this.#echoedPull() >= this.#roundEnd) this.#endRound(now, mayProbe)
+    this.#figures.reckon(this)
     this.trace?.onBatch()
   }
 
@@ -281,37 +276,27 @@ export class Path {
 
   /** Octets a millisecond of payload that this path is good for. */
   get rate(): number {
-    const share = (this.#datagramOctets - 2 * IP_UDP_BYTES) / this.#datagramOctets
-    return Math.max(RATE_MIN, Math.min(this.congestion.bandwidth, this.cap) * share * (1 - this.congestion.floor))
+    return this.#now.rate
   }
 
   get cadence(): number {
-    const spacing = this.isPartial ? this.#datagramOctets / this.pacingRate : undefined
-    return cadence(this.roundTrip.smoothed, spacing)
+    return this.#now.cadence
   }
 
   /** Octets a millisecond to ask the peer for. */
   get pacingRate(): number {
-    return Math.min(this.congestion.pacingRate, this.cap)
-  }
-
-  get #windowOctets(): number {
-    const minimum = this.roundTrip.minimum
-    return Math.min(this.congestion.window(minimum), WINDOW_GAIN_CAPPED * this.cap * minimum)
+    return this.#now.pacingRate
   }
 
   /** Datagrams that may be in flight. @param bufferShare datagrams of our receive buffer that this path may fill in one burst */
   windowDatagrams(bufferShare: number): number {
-    const minimum = this.roundTrip.minimum
-    const octets = this.#windowOctets + this.pacingRate * this.cadence
-    const inFlight = (Math.min(this.congestion.bandwidth, this.cap) * minimum) / this.#datagramOctets
-    const wanted = Math.ceil(octets / this.#datagramOctets)
-    return Math.max(WINDOW_MIN, Math.min(wanted, Math.floor(bufferShare + 2 * inFlight)))
+    const { windowWanted, inFlight } = this.#now
+    return Math.max(WINDOW_MIN, Math.min(windowWanted, Math.floor(bufferShare + 2 * inFlight)))
   }
 
   /** Octets that should be asked for, so that the peer never runs dry between two PULLs. */
   get target(): number {
-    return this.#windowOctets + this.pacingRate * (2 * this.cadence + 4)
+    return this.#now.target
   }
 
   /**
@@ -360,7 +345,7 @@ export class Path {
   }
 
   get timeoutSpan(): number {
-    return this.#timeoutFirst * TIMEOUT_BACKOFF ** this.timeouts
+    return this.#now.timeoutFirst * TIMEOUT_BACKOFF ** this.timeouts
   }
 
   /** When silence counts as the next time-out, while something is owed. */
@@ -381,15 +366,9 @@ export class Path {
     this.trace?.onResumed()
   }
 
-  /** At a low rate the peer is silent between two datagrams. */
-  get #timeoutFirst(): number {
-    const spacing = this.#datagramOctets / this.pacingRate
-    return Math.max(TIMEOUT_MIN_MS, this.roundTrip.timeout + 2 * this.cadence + 2 * spacing)
-  }
-
   /** The n-th time-out comes when this much silence has passed: a geometric sum, because each span is longer than the last. */
   #timeoutTotal(timeouts: number): number {
-    return (this.#timeoutFirst * (TIMEOUT_BACKOFF ** (timeouts + 1) - 1)) / (TIMEOUT_BACKOFF - 1)
+    return (this.#now.timeoutFirst * (TIMEOUT_BACKOFF ** (timeouts + 1) - 1)) / (TIMEOUT_BACKOFF - 1)
   }
 
   #newCongestion(now: Instant): Congestion {
