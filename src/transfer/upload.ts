@@ -20,7 +20,7 @@ import {
   since,
 } from '../units.js'
 import type { SendBatch } from '../wire/batch.js'
-import { writeBulkHeader, writeChunkPlace, writeHavePlace, writeHaveRange, writeTreePlace } from '../wire/bulk.js'
+import { writeBulkHeader, writeChunkPlace, writeTreePlace } from '../wire/bulk.js'
 import { encode } from '../wire/encode.js'
 import {
   BLOCK_BYTES,
@@ -30,9 +30,6 @@ import {
   DATAGRAM_BYTES_MAX,
   FLAG,
   HASH_BYTES,
-  HAVE_RANGE_BYTES,
-  HAVE_RANGES_AT,
-  HAVE_RANGES_MAX,
   HEADER_BYTES,
   HOLD_MAX,
   HOLD_UNIT_MICROS,
@@ -48,6 +45,7 @@ import type { EffectSink } from './effect.js'
 import type { Have } from './have.js'
 import { IP_UDP_BYTES, Pacer } from './pacer.js'
 import { SentChunks } from './sent-chunks.js'
+import { Telling } from './telling.js'
 import { TRAINS } from './train.js'
 import type { UploadOptions } from './upload-options.js'
 
@@ -67,8 +65,6 @@ const PADDING = new Uint8Array(DATAGRAM_BYTES_MAX)
 const PULL_SILENCE_MS = 1_000
 /** And after this long the upload is forgotten. */
 const FORGET_MS = 10_000
-/** Between two HAVEs: what came meanwhile is told together. */
-const HAVE_MS = 50
 /** Blocks that this much of the rate brings go together: nobody waits for one noticeably longer. */
 const TOGETHER_MS = 2
 
@@ -110,10 +106,12 @@ export class Upload {
   #pull = 0
   #pulledAt: Instant
   #echoDue = false
-  /** Places of the log that were told, with which number and when the last of them; undefined: nobody asks for it. */
-  #told: { to: number; sequence: number; at: Instant } | undefined
+  readonly #telling: Telling
   /** Data was lacking: the next datagram says so. */
   #starved = false
+  /** Nothing is due before, and with so many places of the log. */
+  #restUntil: Instant | undefined
+  #restPlaces = 0
 
   constructor(options: UploadOptions, now: Instant) {
     this.to = options.to
@@ -122,6 +120,7 @@ export class Upload {
     this.#tree = options.tree
     this.#have = options.have
     this.#given = options.given
+    this.#telling = new Telling(options.have ?? options.given)
     this.#layout = new FileLayout(options.tree.size)
     this.#cache = options.cache
     this.#clockZero = options.clockZero
@@ -138,6 +137,7 @@ export class Upload {
    */
   onPull(pull: Pull, now: Instant, effects: EffectSink, at = now): boolean {
     if (!this.#isProof(pull)) return false
+    this.#restUntil = undefined
     const isNewest = pull.sequence > this.#pull
     const isPart = pull.statement === this.#statement
     // Doubled by the network, or overtaken by a newer statement.
@@ -155,7 +155,7 @@ export class Upload {
       // What is longer is for those who have proven that it arrives.
       this.#datagram = this.#proven ? Math.min(pull.datagram, this.#datagramMax) : 0
       this.#oweProbe(pull)
-      this.#followLog(pull)
+      this.#telling.follow(pull, at)
     }
     this.#credit = Math.max(this.#credit, Math.min(pull.credit, this.#proven ? Infinity : CREDIT_UNPROVEN))
     this.#horizon = Math.max(this.#horizon, pull.horizon)
@@ -175,12 +175,13 @@ export class Upload {
       // The next PULL restates what it wants.
       this.#clearQueue()
       this.#probe = 0
-      this.#told = undefined
+      this.#telling.stop()
       return 0
     }
     if (this.#probe > 0 && mayPace && this.#pacer.canSend(now)) return this.#spend(this.#fillProbe(batch))
     if (this.#sequence < this.#credit) {
-      if (this.#haveAt <= now) return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillHave(batch, now)) : 0
+      if (this.#telling.dueAt <= now)
+        return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillHave(batch, now)) : 0
       if (this.#pageQueue.length > 0)
         return mayPace && this.#pacer.canSend(now) ? this.#spend(this.#fillPage(batch, now)) : 0
       if (this.#queueHead < this.#queueTail) {
@@ -194,12 +195,30 @@ export class Upload {
     return this.#echoDue ? this.#fillEcho(batch, now) : 0
   }
 
+  /** Nothing is due now: until a PULL or a block comes only time and the log change that. */
+  rest(): void {
+    this.#restUntil = this.#nextAt
+    this.#restPlaces = this.#telling.places
+  }
+
+  isResting(now: Instant): boolean {
+    return this.#restUntil !== undefined && now < this.#restUntil && this.#restPlaces === this.#telling.places
+  }
+
+  onBlockRead(): void {
+    this.#restUntil = undefined
+  }
+
   /** When `fillSome` has something next, as far as time alone decides. */
   nextAt(): Instant {
+    return this.#restUntil ?? this.#nextAt
+  }
+
+  get #nextAt(): Instant {
     if (this.#probe > 0) return this.#pacer.nextAt()
     if (this.#sequence >= this.#credit) return NEVER
     if (this.#hasData) return this.#pacer.nextAt()
-    const haveAt = latest(this.#haveAt, this.#pacer.nextAt())
+    const haveAt = latest(this.#telling.dueAt, this.#pacer.nextAt())
     return haveAt <= after(this.#pulledAt, PULL_SILENCE_MS) ? haveAt : NEVER
   }
 
@@ -270,26 +289,6 @@ export class Upload {
 
   #isThere(block: BlockIndex): boolean {
     return this.#layout.hasBlock(block) && (this.#have?.has(block) ?? true)
-  }
-
-  /** The newest PULL says whether the collector wants to know what there is, and from where on. */
-  #followLog(pull: Pull): void {
-    const asked = pull.pages.find(page => page.height === LOG_HEIGHT)
-    if (asked === undefined) this.#told = undefined
-    else if (this.#told === undefined)
-      this.#told = { to: asked.index, sequence: 0, at: after(this.#pulledAt, -HAVE_MS) }
-    else if (asked.index > this.#told.to || this.#told.sequence <= pull.horizon) this.#told.to = asked.index
-  }
-
-  get #log(): Have | undefined {
-    return this.#have ?? this.#given
-  }
-
-  /** When something is to be told of the log. */
-  get #haveAt(): Instant {
-    const log = this.#log
-    if (this.#told === undefined || log === undefined || this.#told.to >= log.places) return NEVER
-    return after(this.#told.at, HAVE_MS)
   }
 
   get #isQueueFull(): boolean {
@@ -413,16 +412,9 @@ export class Upload {
   }
 
   #fillHave(batch: SendBatch, now: Instant): number {
-    const told = this.#told!
-    const { to, ranges } = this.#log!.since(told.to, HAVE_RANGES_MAX)
-    const length = HAVE_RANGES_AT + ranges.length * HAVE_RANGE_BYTES
     this.#writeHeader(batch.head, TAG.HAVE, false, now)
-    writeHavePlace(batch.head, told.to, to, ranges.length)
-    for (const [i, range] of ranges.entries()) {
-      writeHaveRange(batch.head, i, range.isComing, range.first, range.count)
-    }
+    const length = this.#telling.write(batch.head, this.#sequence, now)
     batch.push(this.to, length)
-    this.#told = { to, sequence: this.#sequence, at: now }
     return length + IP_UDP_BYTES
   }
 
@@ -444,6 +436,7 @@ export class Upload {
   }
 
   #spend(octets: number): number {
+    this.#restUntil = undefined
     this.#pacer.spend(octets)
     return octets
   }

@@ -154,6 +154,7 @@ export class Uploads {
    */
   onBlockRead(file: number, block: BlockIndex, data: Uint8Array | undefined, effects: EffectSink): readonly Ended[] {
     this.#cache.onRead(file, block, data, effects)
+    for (const upload of this.#uploads.values()) upload.onBlockRead()
     if (data !== undefined) return []
     this.#lostFiles.add(file)
     return this.#endUploadsOf(file)
@@ -224,12 +225,16 @@ export class Uploads {
   }
 
   #fillTurn(upload: Upload, batch: SendBatch, now: Instant): boolean {
+    if (upload.isResting(now)) return false
     const before = batch.count
     const end = Math.min(batch.capacity, before + TURN)
     while (batch.count < end) {
       const mayPace = this.#limiter?.canSend(now) ?? true
       const octets = upload.fillSome(batch, now, mayPace, this.#limiter === undefined ? end - batch.count : 1)
-      if (octets === 0) break
+      if (octets === 0) {
+        if (!batch.isFull) upload.rest()
+        break
+      }
       this.#limiter?.spend(octets)
     }
     return batch.count > before
