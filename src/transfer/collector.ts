@@ -253,8 +253,8 @@ export class Collector {
       if (path.breaches >= BREACHES_MAX) this.#dropPath(path, 'sends more than it may', turn)
       if (path.isBlackHole) this.#work.onBlackHole(path, turn.now)
     }
+    this.#advance(turn, this.#touched)
     this.#touched.clear()
-    this.#advance(turn)
   }
 
   /** @param data undefined where the block can't be had: `why` says so for people */
@@ -337,8 +337,8 @@ export class Collector {
     return count
   }
 
-  /** Whatever came in: take the next steps that it allows. */
-  #advance(turn: Turn): void {
+  /** Whatever came in: take the next steps that it allows. @param touched where it did; undefined: anywhere */
+  #advance(turn: Turn, touched?: ReadonlySet<Path>): void {
     if (this.#state !== 'collecting') return
     this.#blocks.proceed(turn.effects)
     if (this.#blocks.isComplete) {
@@ -350,7 +350,7 @@ export class Collector {
     const hasPeers = !this.#work.isHopeless(turn.now)
     if (hasPeers) this.#work.adoptHomeless(turn.now)
     else this.#work.turnToLocal()
-    for (const path of this.#work.paths) {
+    for (const path of this.#paths.toRefill(touched, turn.now)) {
       this.#work.refill(path, turn.now)
       this.#blocks.askForPages(path)
     }

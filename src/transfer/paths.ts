@@ -1,7 +1,7 @@
 // The peers that a collector pulls from, found by the session of a datagram or by their endpoint.
 import { randomSession } from '../ambient.js'
 import { type Endpoint, sameEndpoint } from '../endpoint.js'
-import type { Instant } from '../units.js'
+import { type Instant, since } from '../units.js'
 import * as bulk from '../wire/bulk.js'
 import type { CollectorOptions, PeerSource } from './collector-options.js'
 import { Competition } from './competition.js'
@@ -13,6 +13,8 @@ type PathsOptions = Pick<CollectorOptions, 'random' | 'roundTrip' | 'datagramMax
 
 /** Of a peer that collects itself: all others who collect begin with it, a few of them at the same moment. */
 const BEGINNERS_PARTIAL = 8
+/** So often all paths are looked at for work: as often as the shortest cadence. */
+const REFILL_MS = 2
 
 export class Paths {
   /** In the order in which they were added; dead ones stay, for the accounts. */
@@ -25,12 +27,14 @@ export class Paths {
   /** Whose the bulk datagram before was, and where it came from: most come in runs. */
   #last: Path | undefined
   #lastFrom: Endpoint | undefined
+  #refilledAt: Instant
 
   constructor(options: PathsOptions, all: Path[], trace: Trace | undefined, now: Instant) {
     this.#options = options
     this.all = all
     this.#trace = trace
     this.#competition = new Competition(now, options.background)
+    this.#refilledAt = now
   }
 
   add(source: PeerSource, chunkSize: number, now: Instant): Path {
@@ -60,6 +64,13 @@ export class Paths {
     path.state = 'dead'
     this.#bySession.delete(path.sessionLow)
     this.#last = undefined
+  }
+
+  /** Which to look at for work. @param touched those that something came from; undefined: anything may have changed */
+  toRefill(touched: ReadonlySet<Path> | undefined, now: Instant): Iterable<Path> {
+    if (touched !== undefined && since(this.#refilledAt, now) < REFILL_MS) return touched
+    this.#refilledAt = now
+    return this.all
   }
 
   /** The living path to a peer. */

@@ -21,6 +21,8 @@ export class Pulls {
   readonly #options: Pick<CollectorOptions, 'member' | 'tree' | 'receiveBuffer' | 'limit'>
   readonly #work: Work
   #outgoing: AddressedPull[] = []
+  /** All that were due then are in `#outgoing`, or were. */
+  #hasLooked = false
   #statement = 0
 
   constructor(options: Pick<CollectorOptions, 'member' | 'tree' | 'receiveBuffer' | 'limit'>, work: Work) {
@@ -28,13 +30,14 @@ export class Pulls {
     this.#work = work
   }
 
-  /** The next one that is due. */
+  /** The next one that is due; undefined: no other is at this moment. */
   next(now: Instant): AddressedPull | undefined {
-    if (this.#outgoing.length === 0) {
+    if (this.#outgoing.length === 0 && !this.#hasLooked) {
       this.#work.share(this.#options.limit)
-      const { active } = this.#work
-      for (const path of this.#work.paths) this.#pull(path, active.length, now)
+      const active = this.#work.active.length
+      for (const path of this.#work.paths) this.#pull(path, active, now)
     }
+    this.#hasLooked = this.#outgoing.length > 0
     return this.#outgoing.shift()
   }
 
